@@ -1,0 +1,136 @@
+/**
+ * What the client, the server and the web view say to one another. Addresses are strings of lower-case hexadecimal
+ * with `0x`. The client imports nothing else of the server.
+ */
+
+export interface PositionView { readonly line: number; readonly character: number }
+export interface RangeView { readonly start: PositionView; readonly end: PositionView }
+export interface PlaceView { readonly uri: string; readonly range: RangeView }
+
+/** One simulated file, ready to draw. */
+export interface SimulationView {
+  readonly uri: string;
+  readonly version: number;
+  readonly title: string;
+  readonly hosts: readonly HostView[];
+  readonly runs: readonly RunView[];
+}
+
+export interface HostView {
+  readonly name: string;
+  readonly kernel: string;
+  readonly groups: readonly { readonly number: number; readonly members: readonly { readonly name: string; readonly address: string; readonly place?: PlaceView }[]; readonly domain: string }[];
+}
+
+export interface RunView {
+  readonly name: string;
+  readonly kind: 'host' | 'scenario';
+  readonly place?: PlaceView;
+  readonly actions: readonly ActionView[];
+  readonly stopped?: string;
+}
+
+export interface ActionView {
+  readonly id: string;
+  readonly kind: 'step' | 'dma' | 'never';
+  readonly text: string;
+  readonly place?: PlaceView;
+  /** "ok", an errno's name, "memory", "fault" ... */
+  readonly result: string;
+  /** The call as the kernel names it, for steps. */
+  readonly call?: string;
+  readonly good: boolean;
+  readonly address?: string;
+  readonly bypassedIommu?: boolean;
+  readonly fault?: { readonly code: string; readonly name: string };
+  /** Kernel log lines. */
+  readonly messages: readonly string[];
+  readonly expectation?: { readonly met: boolean; readonly expected: string; readonly actual: string };
+  /** The path as it is drawn: device, ports, unit, destination. */
+  readonly path: readonly PathNodeView[];
+  readonly trace: readonly TraceStepView[];
+}
+
+export interface PathNodeView {
+  readonly label: string;
+  readonly kind: 'device' | 'port' | 'root-complex' | 'unit' | 'memory' | 'peer' | 'interrupt' | 'nowhere';
+  readonly verdict: string;
+  readonly place?: PlaceView;
+  /** Indices into `trace` of what happened here. */
+  readonly steps: readonly number[];
+}
+
+export interface TraceStepView {
+  readonly kind: 'hop' | 'read' | 'fault' | 'note';
+  readonly text: string;
+  readonly verdict: string;
+  readonly rules: readonly string[];
+  readonly place?: PlaceView;
+  readonly address?: string;
+  readonly entry?: string;
+  readonly stage?: string;
+  readonly level?: number;
+  readonly index?: number;
+  readonly words?: readonly string[];
+  readonly fields?: readonly { readonly name: string; readonly bits: string; readonly value: string; readonly meaning?: string }[];
+  /** "rw", "r-", "-w", "--". */
+  readonly permission?: string;
+  readonly code?: string;
+  readonly messages?: readonly string[];
+}
+
+// -------------------------------------------------------------------------------- client <-> server (JSON-RPC methods)
+
+export const SIMULATE_REQUEST = 'iommu/simulate';
+export interface SimulateParams { readonly uri: string }
+
+/** Server to client: the simulation of a file is new. */
+export const SIMULATED_NOTIFICATION = 'iommu/simulated';
+export interface SimulatedParams { readonly uri: string; readonly version: number }
+
+export const IMPORT_REQUEST = 'iommu/import';
+export interface ImportParams {
+  /** Text of `lspci -vvv` (root), or of a host facts file (JSON). */
+  readonly lspci: string;
+  readonly groups?: string;
+  readonly dmesg?: string;
+  readonly commandLine?: string;
+  readonly name?: string;
+}
+export type ImportResult = { readonly text: string; readonly notes: readonly string[] } | { readonly error: string };
+
+// -------------------------------------------------------------------------------- client <-> web view (postMessage)
+
+export type ToView =
+  | { readonly type: 'show'; readonly simulation: SimulationView; readonly select?: string }
+  | { readonly type: 'empty'; readonly reason: string };
+
+export type FromView =
+  | { readonly type: 'ready' }
+  | { readonly type: 'reveal'; readonly place: PlaceView }
+  | { readonly type: 'copy'; readonly text: string };
+
+/** State that a view keeps over a reload. */
+export interface ViewState { readonly uri: string; readonly action?: string; readonly step?: number }
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+const isPosition = (value: unknown): boolean => isObject(value) && Number.isInteger(value.line) && Number.isInteger(value.character);
+const isPlace = (value: unknown): value is PlaceView =>
+  isObject(value) && typeof value.uri === 'string' && isObject(value.range) && isPosition(value.range.start) && isPosition(value.range.end);
+
+/** The message if it is one that a view may send, else null: nothing from a web view is trusted unread. */
+export function fromView(message: unknown): FromView | null {
+  if (!isObject(message)) return null;
+  if (message.type === 'ready') return { type: 'ready' };
+  if (message.type === 'reveal' && isPlace(message.place)) return { type: 'reveal', place: message.place };
+  if (message.type === 'copy' && typeof message.text === 'string') return { type: 'copy', text: message.text };
+  return null;
+}
+
+/** The message if it is one that the client sends, else null. */
+export function toView(message: unknown): ToView | null {
+  if (!isObject(message)) return null;
+  if (message.type === 'empty' && typeof message.reason === 'string') return { type: 'empty', reason: message.reason };
+  if (message.type !== 'show' || !isObject(message.simulation) || !Array.isArray(message.simulation.runs)) return null;
+  return message as unknown as ToView;
+}

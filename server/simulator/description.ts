@@ -1,0 +1,328 @@
+/**
+ * The machine description: what the simulator is given. Plain data, made by the language (from text), by an importer
+ * (from a real host) or by a test; nothing here knows of files, lines or syntax.
+ *
+ * Every described thing has a `SubjectId`, the identity by which events and findings name it; whoever made the
+ * description remembers what place in which file that was.
+ */
+import type { AddressRange, PhysicalAddress, VirtualAddress } from './memory/address.js';
+
+/** Opaque identity of a described thing, unique within one `MachineDescription`. */
+export type SubjectId = string & { readonly __subject?: never };
+
+/** A fact that an import may not know; the simulator says what depends on it instead of guessing. */
+export type Unknown = 'unknown';
+
+export interface MachineDescription {
+  readonly hosts: readonly HostDescription[];
+  readonly groupClaims: readonly GroupClaim[];
+  readonly owners: readonly OwnerDescription[];
+  readonly domains: readonly DomainDescription[];
+  /** Top-level `dma` and `never` statements: asked of each host after its owners are set up. */
+  readonly questions: readonly Question[];
+  readonly scenarios: readonly ScenarioDescription[];
+}
+
+// ------------------------------------------------------------------------------------------------ host
+
+export interface HostDescription {
+  readonly id: SubjectId;
+  readonly name: string;
+  readonly kernel: KernelDescription;
+  /** RAM, ascending and disjoint. Empty: not known, the simulator assumes DEFAULT_MEMORY of `scenario/`. */
+  readonly memory: readonly AddressRange<PhysicalAddress>[];
+  readonly iommus: readonly IommuDescription[];
+  /** All PCI functions in enumeration order: a bridge before what is below it, else by address. */
+  readonly functions: readonly FunctionDescription[];
+  readonly platformDevices: readonly PlatformDeviceDescription[];
+  readonly mediatedDevices: readonly MediatedDeviceDescription[];
+  readonly reservedRegions: readonly ReservedRegionDescription[];
+  /** `bind … to DRIVER` statements: what the administrator does after boot, before any owner starts; in order. */
+  readonly bindings: readonly { readonly id: SubjectId; readonly device: SubjectId; readonly driver: string }[];
+}
+
+export interface KernelDescription {
+  readonly id: SubjectId;
+  /** As `uname -r` begins: "5.13", "6.12.107". */
+  readonly version: string;
+  readonly commandLine: string;
+  /** Build options as in .config without value ("VFIO_NOIOMMU", "IOMMUFD_VFIO_CONTAINER"); `!NAME` = explicitly off. */
+  readonly buildOptions: readonly string[];
+  /** Module parameters, "vfio_iommu_type1.allow_unsafe_interrupts=1". */
+  readonly moduleParameters: readonly string[];
+  readonly cpuVendor: 'intel' | 'amd' | 'arm' | 'other' | Unknown;
+}
+
+export type IommuArchitectureName = 'vtd' | 'amd-vi' | 'smmuv3' | 'riscv-iommu' | 'virtio-iommu';
+
+export interface IommuDescription {
+  readonly id: SubjectId;
+  readonly name: string;
+  readonly architecture: IommuArchitectureName;
+  /** PCI segment the unit serves. */
+  readonly segment: number;
+  /** Functions or bridges (with everything below) in its scope; 'rest' = INCLUDE_PCI_ALL. */
+  readonly covers: 'rest' | readonly SubjectId[];
+  /** Bits of input address (MGAW, aw); undefined = the architecture's default. */
+  readonly addressWidth?: number;
+  /** Bits of physical address (HAW). */
+  readonly physicalWidth?: number;
+  /** Page table levels that the unit supports, ascending; undefined = by address width. */
+  readonly levels?: readonly number[];
+  /** Bytes, ascending powers of two; undefined = the architecture's default. */
+  readonly pageSizes?: readonly bigint[];
+  readonly interruptRemapping: boolean;
+  readonly coherent: boolean;
+  readonly snoopControl: boolean;
+  readonly scalableMode: boolean;
+  readonly firstStage: boolean;
+  readonly nested: boolean;
+  readonly dirtyTracking: boolean;
+  readonly passThrough: boolean;
+  readonly deviceTlb: boolean;
+  readonly pageRequests: boolean;
+  readonly cachingMode: boolean;
+  /** PASID bits, 0 = none. */
+  readonly pasidBits: number;
+}
+
+/** `segment:bus:device.function`; with ARI `device` is 0 and `function` is 0 .. 255. */
+export interface PciAddress {
+  readonly segment: number;
+  readonly bus: number;
+  readonly device: number;
+  readonly function: number;
+}
+
+export type FunctionType =
+  | 'endpoint' | 'legacy-endpoint' | 'integrated-endpoint' | 'event-collector'
+  | 'root-port' | 'upstream-port' | 'downstream-port'
+  | 'pcie-to-pci-bridge' | 'pci-to-pcie-bridge'
+  /** Conventional PCI: not PCIe at all. */
+  | 'pci' | 'pci-bridge'
+  | Unknown;
+
+/** ACS register bits, PCIE r6 7.7.11: SV 1, TB 2, RR 4, CR 8, UF 0x10, EC 0x20, DT 0x40. */
+export interface AcsDescription {
+  readonly id?: SubjectId;
+  readonly capability: number;
+  /** As read on the running host; undefined: what the kernel makes of it at boot (ACE-01 ...) decides. */
+  readonly control?: number;
+  /** What firmware left in the control register, 0 unless said. */
+  readonly firmwareControl: number;
+}
+
+export interface FunctionDescription {
+  readonly id: SubjectId;
+  readonly name: string;
+  /** A one-line description, such as lspci's. */
+  readonly label?: string;
+  readonly address: PciAddress;
+  readonly type: FunctionType;
+  /** The bridge above; null on a root bus. */
+  readonly upstream: SubjectId | null;
+  /** Of a bridge. */
+  readonly buses?: { readonly secondary: number; readonly subordinate: number };
+  /** Header type bit 7 as read; undefined = set when a sibling function is described (ALI-17). */
+  readonly multifunction?: boolean;
+  readonly ids?: { readonly vendor: number; readonly device: number; readonly subsystemVendor?: number; readonly subsystemDevice?: number };
+  /** 24 bits: base class, subclass, programming interface. */
+  readonly classCode?: number;
+  readonly acs: AcsDescription | 'none' | Unknown;
+  readonly ari: boolean;
+  readonly ats: boolean;
+  readonly pri: boolean;
+  /** PASID width in bits; 0 = no capability. */
+  readonly pasidBits: number;
+  readonly msi: boolean;
+  readonly functionLevelReset?: boolean;
+  readonly bars: readonly BarDescription[];
+  /** Memory windows of a bridge. Empty: computed from the BARs below. */
+  readonly windows: readonly { readonly range: AddressRange<PhysicalAddress>; readonly prefetchable: boolean }[];
+  readonly sriov?: { readonly enabled: number; readonly total: number; readonly offset: number; readonly stride: number };
+  /** Of a virtual function: its physical function, and which one it is (0 ...). */
+  readonly virtualFunction?: { readonly of: SubjectId; readonly index: number };
+  /** Same-bus devfns it is also known to use, beyond the kernel's quirk table. */
+  readonly extraAliases: readonly number[];
+  readonly externalFacing: boolean;
+  /** The VMD endpoint that owns this function's segment. */
+  readonly behindVmd?: SubjectId;
+  /** A route between functions of one device that never leaves it (PCIE-23). */
+  readonly internalPeerToPeer: boolean;
+  /** The kernel driver bound to it; null = none. */
+  readonly driver: string | null;
+  readonly driverOverride?: string;
+  /** Set when the import recorded a group number; a claim to compare with, never an input of grouping. */
+  readonly recordedGroup?: number;
+  readonly bootVga?: boolean;
+}
+
+export interface BarDescription {
+  readonly id?: SubjectId;
+  /** 0 .. 5, or 6 for the expansion ROM. */
+  readonly index: number;
+  readonly range: AddressRange<PhysicalAddress>;
+  readonly prefetchable: boolean;
+}
+
+export interface PlatformDeviceDescription {
+  readonly id: SubjectId;
+  readonly name: string;
+  readonly streamIds: readonly number[];
+  readonly iommu?: SubjectId;
+  readonly driver: string | null;
+  readonly resources: readonly AddressRange<PhysicalAddress>[];
+}
+
+/** MDV-20: what kind of mediated device, which decides how (and whether) it gets a domain. */
+export type MediatedKind = 'software' | 'software-no-dma' | 'parent-aux' | 'parent-rid';
+
+export interface MediatedDeviceDescription {
+  readonly id: SubjectId;
+  readonly name: string;
+  readonly kind: MediatedKind;
+  readonly parent: SubjectId;
+  readonly typeName?: string;
+}
+
+export type ReservedType = 'direct' | 'direct-relaxable' | 'reserved' | 'msi' | 'software-msi';
+
+export interface ReservedRegionDescription {
+  readonly id: SubjectId;
+  readonly range: AddressRange;
+  readonly type: ReservedType;
+  /** Devices it is for; empty = every device. */
+  readonly devices: readonly SubjectId[];
+}
+
+/** An assertion about the host: these functions, and no others but bridges, form one group. */
+export interface GroupClaim {
+  readonly id: SubjectId;
+  readonly name: string;
+  readonly host: SubjectId;
+  readonly members: readonly { readonly id: SubjectId; readonly device: SubjectId }[];
+}
+
+// ------------------------------------------------------------------------------------------------ owners and domains
+
+export type ApiChoice = 'type1' | 'iommufd' | 'iommufd-container';
+
+/** A VM or a user-space process that owns devices; turned into the calls its program would make. */
+export interface OwnerDescription {
+  readonly id: SubjectId;
+  readonly name: string;
+  readonly host: SubjectId;
+  readonly kind: 'vm' | 'process';
+  readonly through: ApiChoice;
+  readonly memory: readonly OwnerMemory[];
+  /** Bytes; undefined = the limit is not given: unlimited for a VM started by a manager that sets it. */
+  readonly memlock?: bigint;
+  readonly capabilities: readonly string[];
+  readonly assigned: readonly { readonly id: SubjectId; readonly device: SubjectId }[];
+}
+
+export interface OwnerMemory {
+  readonly id: SubjectId;
+  readonly name: string;
+  /** Bytes. */
+  readonly size: bigint;
+  /** Guest physical address for a VM, virtual address for a process; undefined = placed by the owner's convention. */
+  readonly at?: bigint;
+  /** Bytes of the physically contiguous, aligned pieces that back it: 4 KiB, 2 MiB (default), 1 GiB. */
+  readonly backing: bigint;
+  readonly kind: 'anonymous' | 'hugetlb' | 'file' | 'read-only' | 'device';
+  readonly virtual?: VirtualAddress;
+}
+
+/** A domain written down directly, outside any API: type, maps and attachments. */
+export interface DomainDescription {
+  readonly id: SubjectId;
+  readonly name: string;
+  readonly host: SubjectId;
+  readonly type: 'identity' | 'blocked' | 'dma' | 'dma-fq' | 'unmanaged' | 'nested' | 'sva';
+  readonly maps: readonly { readonly id: SubjectId; readonly iova: AddressRange; readonly to: PhysicalAddress; readonly permission: Permission }[];
+  readonly attachments: readonly { readonly id: SubjectId; readonly device: SubjectId; readonly pasid?: number }[];
+}
+
+export interface Permission {
+  readonly read: boolean;
+  readonly write: boolean;
+}
+
+// ------------------------------------------------------------------------------------------------ scenarios
+
+export interface ScenarioDescription {
+  readonly id: SubjectId;
+  readonly name: string;
+  readonly host: SubjectId;
+  /** Replaces the host's kernel version for this scenario. */
+  readonly kernelVersion?: string;
+  readonly commandLine?: string;
+  readonly memory: readonly OwnerMemory[];
+  readonly actions: readonly ActionDescription[];
+}
+
+export type ActionDescription = StepDescription | DmaDescription;
+
+export type Question = DmaDescription | NeverDescription;
+
+/** One call, named after what it does; the verb table in `scenario/verbs.ts` says which operands it takes. */
+export interface StepDescription {
+  readonly kind: 'step';
+  readonly id: SubjectId;
+  /** The step as written (or as expanded from an owner), one line. */
+  readonly text: string;
+  readonly verb: string;
+  /** Which process makes the call; steps of one process share its file descriptors and memory. */
+  readonly process: string;
+  /** By role, as the verb table names them. */
+  readonly operands: Readonly<Record<string, Operand>>;
+  readonly flags: readonly string[];
+  readonly expect?: Expectation;
+}
+
+export type Operand =
+  | { readonly kind: 'number'; readonly value: bigint }
+  /** A handle that this or an earlier step introduces: container, group, iommufd, IOAS, hwpt ... */
+  | { readonly kind: 'handle'; readonly name: string }
+  /** A described thing: device, memory, domain. */
+  | { readonly kind: 'subject'; readonly subject: SubjectId; readonly name: string }
+  | { readonly kind: 'word'; readonly word: string };
+
+export interface DmaDescription {
+  readonly kind: 'dma';
+  readonly id: SubjectId;
+  readonly text: string;
+  readonly host: SubjectId;
+  readonly device: SubjectId;
+  readonly access: 'read' | 'write' | 'atomic';
+  readonly address: bigint;
+  /** Bytes, at least 1. */
+  readonly size: bigint;
+  readonly addressType: 'untranslated' | 'translation-request' | 'translated';
+  readonly pasid?: number;
+  readonly privileged: boolean;
+  readonly execute: boolean;
+  readonly expect?: Expectation;
+}
+
+/** `never gpu reaches memory of host`: proved, or refuted with a DMA that does it. */
+export interface NeverDescription {
+  readonly kind: 'never';
+  readonly id: SubjectId;
+  readonly text: string;
+  readonly host: SubjectId;
+  readonly device: SubjectId;
+  readonly target: { readonly kind: 'host-memory' } | { readonly kind: 'owner-memory'; readonly owner: SubjectId } | { readonly kind: 'device'; readonly device: SubjectId };
+}
+
+export type Expectation =
+  | { readonly kind: 'ok' }
+  | { readonly kind: 'errno'; readonly errno: string }
+  /** Reason code as the hardware's manual counts it, or any fault when undefined. */
+  | { readonly kind: 'fault'; readonly code?: number }
+  | { readonly kind: 'interrupt' }
+  | { readonly kind: 'peer'; readonly device?: SubjectId }
+  | { readonly kind: 'address'; readonly address: bigint }
+  | { readonly kind: 'blocked' }
+  | { readonly kind: 'value'; readonly value: bigint };

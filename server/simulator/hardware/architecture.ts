@@ -1,0 +1,128 @@
+/**
+ * What every IOMMU architecture offers: a unit that answers requests as its silicon would, and a driver side that
+ * programs it as Linux would. Both meet only in simulated memory: the driver writes table entries in the vendor's
+ * format, the unit reads them back. Adding an architecture touches this folder's registry and nothing else.
+ */
+import type { IommuArchitectureName, IommuDescription, SubjectId } from '../description.js';
+import type { AddressRange, Iova, PhysicalAddress } from '../memory/address.js';
+import type { PhysicalMemory } from '../memory/physical-memory.js';
+import type { TraceSink } from '../trace/events.js';
+import type { Permission } from '../description.js';
+import type { Errno } from '../errno.js';
+
+/** One request as it arrives at a unit (GEN-01). */
+export interface UnitRequest {
+  /** 16-bit requester ID that the request carries (already an alias where a bridge took ownership). */
+  readonly requesterId: number;
+  readonly access: 'read' | 'write' | 'atomic';
+  readonly addressType: 'untranslated' | 'translation-request' | 'translated';
+  readonly address: bigint;
+  /** Bytes; the request does not cross a 4 KiB boundary. */
+  readonly size: number;
+  readonly pasid?: number;
+  readonly privileged: boolean;
+  readonly execute: boolean;
+}
+
+export type UnitAnswer =
+  | { readonly kind: 'address'; readonly address: PhysicalAddress; readonly read: boolean; readonly write: boolean; /** Bytes of the leaf page. */ readonly pageSize: bigint }
+  | { readonly kind: 'interrupt'; readonly vector?: number; readonly remapped: boolean }
+  | UnitFault
+  /** Refused without a fault record. */
+  | { readonly kind: 'blocked'; readonly reason: string };
+
+export interface UnitFault {
+  readonly kind: 'fault';
+  /** VT-d fault reason, or AMD event code. */
+  readonly code: number;
+  readonly name: string;
+  /** AMD: the event's 12 flag bits. */
+  readonly flags?: number;
+  /** False when the entry's FPD / SA / SE bits suppress the record: no message then. */
+  readonly recorded: boolean;
+}
+
+/** What the Linux driver gives a requester ID; see hw-x86 4.1. */
+export type DeviceEntry =
+  | { readonly kind: 'blocked' }
+  | { readonly kind: 'identity' }
+  | { readonly kind: 'paging'; readonly table: PageTable; readonly domainId: number; readonly ats: boolean };
+
+/** A page table in simulated memory, written by the driver's code of this architecture. */
+export interface PageTable {
+  readonly root: PhysicalAddress;
+  /** Levels now (AMD v1 grows on demand). */
+  readonly levels: number;
+  /** Supported leaf sizes in bytes as a bit map, bit n = 2^n bytes (PGS-*). */
+  readonly pageSizes: bigint;
+  /** What the domain accepts (DOM aperture). */
+  readonly aperture: AddressRange<Iova>;
+  /**
+   * Writes leaves for [iova, iova+size), each the largest that fits (LNX-10, MAP-02). All three are multiples of the
+   * smallest page. `origin` is remembered for `leaves`.
+   * @returns the errno of the page-table code on a collision or an address beyond the table; nothing is left mapped then.
+   */
+  map(iova: Iova, physical: PhysicalAddress, size: bigint, permission: Permission, origin?: SubjectId): Errno | null;
+  /** @returns bytes unmapped: whole leaves, stopping at the first hole (UNM-02); may exceed `size`. */
+  unmap(iova: Iova, size: bigint): bigint;
+  /** The leaf that maps `iova`, without hardware checks (iommu_iova_to_phys). */
+  lookup(iova: Iova): { readonly physical: PhysicalAddress; readonly pageSize: bigint; readonly permission: Permission } | null;
+  /** Leaves in IOVA order, neighbours with equal offset and permission joined; at most `limit` runs. */
+  runs(limit: number): { readonly runs: readonly MappedRun[]; readonly total: number };
+  /** Gives the table pages back. */
+  free(): void;
+}
+
+export interface MappedRun {
+  readonly iova: AddressRange<Iova>;
+  readonly physical: PhysicalAddress;
+  readonly permission: Permission;
+  readonly pageSizes: readonly bigint[];
+  readonly origin?: SubjectId;
+}
+
+/** What the driver reports to the IOMMU core about devices behind this unit. */
+export interface UnitCapabilities {
+  readonly cacheCoherency: boolean;
+  readonly enforceCacheCoherency: boolean;
+  readonly isolatedMsi: boolean;
+  readonly deferredFlush: boolean;
+  readonly dirtyTracking: boolean;
+  readonly nested: boolean;
+  readonly maxPasids: number;
+  /** Static blocked domain in this kernel version; else an empty paging domain blocks. */
+  readonly blockedDomain: boolean;
+  readonly identityDomain: boolean;
+}
+
+export interface IommuUnit {
+  readonly description: IommuDescription;
+  capabilities(): UnitCapabilities;
+  /** Domains with different keys cannot share a page table (type1's "same ops", iommufd's EINVAL and next). */
+  readonly domainCompatibilityKey: string;
+  /**
+   * An empty table for a paging domain of a device behind this unit.
+   * `alloc` is bounded by the memory's table-page limit: throws `ResourceLimit` beyond it.
+   */
+  createPageTable(): PageTable;
+  /** Programs the entry that `requesterId` selects and flushes what the driver flushes. */
+  setDeviceEntry(requesterId: number, entry: DeviceEntry): void;
+  /** What the silicon does with a request; events go to `sink` when there is one. */
+  translate(request: UnitRequest, sink: TraceSink | null): UnitAnswer;
+  /** The lines Linux prints for a recorded fault; `driver` and `address` of the device are printed by AMD. */
+  faultMessages(fault: UnitFault, request: UnitRequest, device: { readonly name: string; readonly driver: string | null } | null): readonly string[];
+  /** Raw registers and tables for people who write them by hand. */
+  readonly memory: PhysicalMemory;
+}
+
+/** What differs by kernel, for the driver side of a unit. */
+export interface DriverProfile {
+  /** Major * 1000 + minor: 5013, 6012. */
+  readonly version: number;
+  readonly commandLine: ReadonlyMap<string, readonly string[]>;
+}
+
+export interface IommuArchitecture {
+  readonly name: IommuArchitectureName;
+  createUnit(description: IommuDescription, memory: PhysicalMemory, profile: DriverProfile): IommuUnit;
+}

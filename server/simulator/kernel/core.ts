@@ -1,0 +1,116 @@
+/**
+ * The Linux IOMMU core as the floors above see it: devices, groups, domains, ownership. Interfaces only; the classes
+ * are beside it. `uapi/` speaks to these and never to hardware.
+ */
+import type { FunctionDescription, MediatedDeviceDescription, Permission, PlatformDeviceDescription, ReservedType, SubjectId } from '../description.js';
+import type { Errno } from '../errno.js';
+import type { IommuUnit, MappedRun } from '../hardware/architecture.js';
+import type { AddressRange, Iova, PhysicalAddress } from '../memory/address.js';
+import type { KernelProfile } from './profile.js';
+
+export interface Kernel {
+  readonly profile: KernelProfile;
+  readonly devices: readonly Device[];
+  readonly groups: readonly Group[];
+  device(subject: SubjectId): Device | undefined;
+  /** By address ("0000:01:00.0") or mdev name, as user space names devices. */
+  deviceByName(name: string): Device | undefined;
+  /** The kernel log: lines since the machine was described; callers slice it around a call. */
+  readonly log: string[];
+  moduleParameter(module: string, name: string): string | undefined;
+  buildOption(name: string): boolean;
+  /** Driver core: `echo ADDR > bind`, unbind, override; results by OWN-20.. / VFG-21, VFG-22. */
+  bind(device: Device, driver: string): void;
+  unbind(device: Device): void;
+  /** Groups made after boot: mdev's and no-IOMMU's own (GRL-09, GRL-10). */
+  createGroup(devices: readonly Device[], name: string | null): Group;
+  /** `iommu_paging_domain_alloc` / `iommu_domain_alloc`: an empty unmanaged domain for this device. @throws Refusal */
+  allocateDomain(device: Device, name: string): PagingDomain;
+}
+
+export type Device = {
+  readonly subject: SubjectId;
+  /** "0000:01:00.0", a platform name or an mdev name. */
+  readonly name: string;
+  readonly bus: 'pci' | 'platform' | 'mdev';
+  group: Group | null;
+  driver: string | null;
+  driverOverride: string | null;
+  /** The IOMMU unit that translates its DMA; null = none. */
+  readonly unit: IommuUnit | null;
+  /** Requester IDs to program, own first (PCIE-07). */
+  readonly requesterIds: readonly number[];
+  readonly reservedRegions: readonly ReservedRegion[];
+  /** RSV-43: some region is DIRECT. */
+  readonly requireDirect: boolean;
+  busMaster: boolean;
+} & (
+  | { readonly kind: 'pci'; readonly description: FunctionDescription }
+  | { readonly kind: 'platform'; readonly description: PlatformDeviceDescription }
+  | { readonly kind: 'mdev'; readonly description: MediatedDeviceDescription; readonly parent: Device }
+);
+
+export interface ReservedRegion {
+  readonly range: AddressRange<Iova>;
+  readonly type: ReservedType;
+  readonly subject?: SubjectId;
+}
+
+export interface Group {
+  /** Lowest free number at formation (GRP-07, GRL-02). */
+  readonly id: number;
+  readonly name: string | null;
+  readonly devices: readonly Device[];
+  /** Merged as sysfs shows it (RSV-10 .. RSV-13). */
+  reservedRegions(): readonly ReservedRegion[];
+  readonly defaultDomain: Domain | null;
+  readonly domain: Domain | null;
+  /** OWN-01 .. OWN-09; null in the old model and when no user owns it. */
+  readonly owner: object | null;
+  readonly ownerCount: number;
+  /** `iommu_group_claim_dma_owner`: @throws Refusal EPERM, EBUSY, EINVAL (OWN-04) */
+  claim(owner: object): void;
+  /** `iommu_device_claim_dma_owner` (OWN-05) */
+  claimDevice(device: Device, owner: object): void;
+  /** OWN-06; `releaseDevice` counts down (OWN-07). */
+  release(): void;
+  releaseDevice(device: Device): void;
+  /** `iommu_attach_group`: @throws Refusal EBUSY, EINVAL, driver errno (section 7.1) */
+  attach(domain: PagingDomain): void;
+  /** `iommu_replace_group_handle` style: no EBUSY test (iommufd replace). */
+  replace(domain: PagingDomain): void;
+  /** To the blocking domain while owned, else to the default domain (OWN-30). */
+  detach(): void;
+}
+
+export type Domain = IdentityDomain | BlockedDomain | PagingDomain;
+
+export interface IdentityDomain {
+  readonly type: 'identity';
+}
+export interface BlockedDomain {
+  readonly type: 'blocked';
+}
+
+export interface PagingDomain {
+  readonly type: 'DMA' | 'DMA-FQ' | 'unmanaged';
+  readonly name: string;
+  readonly unit: IommuUnit;
+  readonly domainId: number;
+  readonly aperture: AddressRange<Iova>;
+  /** Bit n = pages of 2^n bytes. */
+  readonly pageSizes: bigint;
+  enforcesCoherency: boolean;
+  /** `iommu_map` (MAP-01 ..): @throws Refusal EINVAL (alignment), or what the page-table code says. */
+  map(iova: Iova, physical: PhysicalAddress, size: bigint, permission: Permission, origin?: SubjectId): void;
+  /** `iommu_unmap`: bytes removed (UNM-01 ..). */
+  unmap(iova: Iova, size: bigint): bigint;
+  /** `iommu_iova_to_phys`. */
+  translate(iova: Iova): PhysicalAddress | null;
+  mappings(limit: number): { readonly runs: readonly MappedRun[]; readonly total: number };
+  /** `iommu_domain_free`. */
+  free(): void;
+}
+
+/** Results of map-like internals that the page-table code may return. */
+export type TableErrno = Errno;

@@ -1,0 +1,78 @@
+/**
+ * Kernel versions as data: what differs between them, each under one name. A rule that changed has both behaviours
+ * side by side in the code and asks the profile which one applies; nothing else compares version numbers.
+ */
+
+export type Ownership =
+  /** Group viability, tested on demand (<= 5.18, section 6.2). */
+  | 'viability'
+  /** DMA ownership per group (>= 5.19, section 6.1). */
+  | 'dma-owner';
+
+export interface KernelProfile {
+  /** "6.12": the profile's name. */
+  readonly name: string;
+  /** major * 1000 + minor. */
+  readonly version: number;
+  readonly ownership: Ownership;
+  /** Mediated devices in type1: an external domain without checks, or the emulated-group list (VFT-11, VFT-15). */
+  readonly mediated: 'external-domain' | 'emulated-group';
+  readonly iommufd: boolean;
+  /** VFIO_DEVICE_BIND_IOMMUFD and friends (>= 6.6). */
+  readonly cdev: boolean;
+  /** VIOMMU, VDEVICE, MAP_FILE, PASID attach, ... (6.13 to 6.17). */
+  readonly iommufdPasid: boolean;
+  /** errno of a wrap-around in type1 MAP / UNMAP (6.19: EOVERFLOW). */
+  readonly wrapErrno: 'EINVAL' | 'EOVERFLOW';
+  /** errno when type1 cannot allocate a domain (EIO up to 6.10, driver errno after). */
+  readonly domainAllocation: 'EIO' | 'driver';
+  /** VFIO_TYPE1_NESTING_IOMMU answered (<= 6.12). */
+  readonly type1Nesting: boolean;
+  /** DIRECT regions: VT-d refuses unmanaged attach with EPERM (< 6.6), core refuses blocking with EINVAL (>= 6.6): RSV-44, RSV-45. */
+  readonly directRegions: 'vtd-eperm' | 'core-einval';
+  /** Static blocked domain by driver: VT-d >= 6.3, AMD >= 6.12. */
+  readonly vtdBlockedDomain: boolean;
+  readonly amdBlockedDomain: boolean;
+  /** Group type writes: TYP-05, TYP-06. */
+  readonly groupType: 'single-unbound' | 'unowned';
+  /** DMA-FQ exists as a type (>= 5.15). */
+  readonly lazyType: boolean;
+  /** Who must have interrupt isolation: the bus (5.13), an irq domain or device (6.1), every device of the group (>= 6.3). */
+  readonly msiIsolation: 'bus' | 'irq-domain' | 'group';
+  /** Error message text of a VT-d fault line: "[DMA Read NO_PASID]" with 0x%02x (newer) or "[DMA Read] ... PASID ffffffff" with %02d. */
+  readonly vtdFaultLine: 'pasid-ffffffff' | 'no-pasid';
+}
+
+const NEWEST: KernelProfile = {
+  name: '6.19', version: 6019, ownership: 'dma-owner', mediated: 'emulated-group', iommufd: true, cdev: true, iommufdPasid: true,
+  wrapErrno: 'EOVERFLOW', domainAllocation: 'driver', type1Nesting: false, directRegions: 'core-einval', vtdBlockedDomain: true,
+  amdBlockedDomain: true, groupType: 'unowned', lazyType: true, msiIsolation: 'group', vtdFaultLine: 'no-pasid',
+};
+const V6_12: KernelProfile = { ...NEWEST, name: '6.12', version: 6012, iommufdPasid: false, wrapErrno: 'EINVAL', type1Nesting: true };
+const V6_6: KernelProfile = { ...V6_12, name: '6.6', version: 6006, domainAllocation: 'EIO', amdBlockedDomain: false };
+const V6_1: KernelProfile = {
+  ...V6_6, name: '6.1', version: 6001, iommufd: false, cdev: false, directRegions: 'vtd-eperm', vtdBlockedDomain: false,
+  groupType: 'single-unbound', msiIsolation: 'irq-domain',
+};
+const V5_19: KernelProfile = { ...V6_1, name: '5.19', version: 5019 };
+const V5_13: KernelProfile = {
+  ...V5_19, name: '5.13', version: 5013, ownership: 'viability', mediated: 'external-domain', lazyType: false, msiIsolation: 'bus',
+  vtdFaultLine: 'pasid-ffffffff',
+};
+const V5_10: KernelProfile = { ...V5_13, name: '5.10', version: 5010 };
+
+/** Oldest first. */
+export const PROFILES: readonly KernelProfile[] = [V5_10, V5_13, V5_19, V6_1, V6_6, V6_12, NEWEST];
+
+/** major * 1000 + minor of "6.12.107-foo"; null when it does not begin with two numbers. */
+export function versionNumber(text: string): number | null {
+  const match = /^(\d+)\.(\d+)/.exec(text);
+  return match ? Number(match[1]) * 1000 + Number(match[2]) : null;
+}
+
+/** The newest profile that is not newer than `version`; the oldest for anything older; the newest for "newest" or "". */
+export function profileFor(version: string): KernelProfile {
+  const wanted = versionNumber(version);
+  if (wanted === null) return NEWEST;
+  return PROFILES.findLast((profile) => profile.version <= wanted) ?? V5_10;
+}

@@ -1,0 +1,97 @@
+/**
+ * The table of steps: what a person may write, which real call it is, and which operands it takes. The language checks
+ * and completes from it, the runner looks up its executor by `verb`, hovers and docs/language.md print it.
+ */
+
+export type OperandKind =
+  /** Introduces a new name of the given class. */
+  | `new ${HandleClass}`
+  /** Refers to a name of one of the classes, separated by `|`. */
+  | HandleClass | 'ioas|hwpt' | 'ioas|iommufd' | 'container|iommufd' | 'container|ioas' | 'any handle'
+  /** A device, or the cdev of one. */
+  | 'device|cdev'
+  /** A function, platform device or mdev of the host. */
+  | 'device'
+  /** A memory of the owner or scenario, optionally `+ offset`. */
+  | 'memory'
+  | 'domain'
+  | 'number' | 'size' | 'word' | 'text';
+
+export type HandleClass = 'container' | 'group' | 'device-fd' | 'cdev' | 'iommufd' | 'ioas' | 'hwpt' | 'access' | 'fault-queue' | 'viommu' | 'vdevice';
+
+export interface OperandSpec {
+  /** Name in `StepDescription.operands`. */
+  readonly role: string;
+  readonly kind: OperandKind;
+  /** The word before it; absent = positional, directly after the verb in table order. */
+  readonly key?: string;
+  readonly optional?: boolean;
+  readonly doc: string;
+}
+
+export interface VerbSpec {
+  readonly verb: string;
+  /** The system call or ioctl, or the sysfs write, as the kernel names it. */
+  readonly call: string;
+  readonly doc: string;
+  readonly operands: readonly OperandSpec[];
+  /** Bare words that may follow. */
+  readonly flags: readonly string[];
+  readonly rules: readonly string[];
+  readonly example: string;
+}
+
+const at = (role: string, kind: OperandKind, doc: string): OperandSpec => ({ role, kind, doc });
+const key = (word: string, kind: OperandKind, doc: string, role = word): OperandSpec => ({ role, kind, key: word, doc });
+const may = (spec: OperandSpec): OperandSpec => ({ ...spec, optional: true });
+
+const VFIO_VERBS: readonly VerbSpec[] = [
+  { verb: 'open-container', call: 'open("/dev/vfio/vfio")', doc: 'Opens a new VFIO container.', operands: [at('handle', 'new container', 'its name from here on')], flags: [], rules: ['VFG-01'], example: 'open-container c' },
+  { verb: 'open-group', call: 'open("/dev/vfio/GROUP")', doc: "Opens the VFIO group of a device.", operands: [at('handle', 'new group', 'its name from here on'), key('of', 'device', 'any device of the group', 'device')], flags: [], rules: ['VFG-10'], example: 'open-group g of gpu' },
+  { verb: 'group-status', call: 'VFIO_GROUP_GET_STATUS', doc: 'Is the group viable, is it in a container?', operands: [at('group', 'group', 'the group')], flags: [], rules: ['VFG-11', 'VFG-12'], example: 'group-status g' },
+  { verb: 'set-container', call: 'VFIO_GROUP_SET_CONTAINER', doc: 'Puts a group into a container (or into an iommufd).', operands: [at('group', 'group', 'the group'), key('to', 'container|iommufd', 'the container', 'container')], flags: [], rules: ['VFG-13', 'CMP-02'], example: 'set-container g to c' },
+  { verb: 'unset-container', call: 'VFIO_GROUP_UNSET_CONTAINER', doc: 'Takes a group out of its container.', operands: [at('group', 'group', 'the group')], flags: [], rules: ['VFG-15'], example: 'unset-container g' },
+  { verb: 'check-extension', call: 'VFIO_CHECK_EXTENSION', doc: 'Asks whether the container supports an extension.', operands: [at('container', 'container|iommufd', 'the container'), at('extension', 'number', 'number of the extension')], flags: [], rules: ['VFG-03', 'VFG-08'], example: 'check-extension c 3' },
+  { verb: 'set-iommu', call: 'VFIO_SET_IOMMU', doc: 'Gives the container its IOMMU back end and attaches its groups.', operands: [at('container', 'container|iommufd', 'the container'), at('model', 'word', 'type1, type1v2, nesting, noiommu')], flags: [], rules: ['VFG-04', 'VFT-01', 'VFT-10', 'VFT-15'], example: 'set-iommu c type1v2' },
+  { verb: 'iommu-info', call: 'VFIO_IOMMU_GET_INFO', doc: 'Page sizes and capabilities of the container.', operands: [at('container', 'container|iommufd', 'the container')], flags: [], rules: ['VFT-03', 'CMP-12'], example: 'iommu-info c' },
+  { verb: 'map', call: 'VFIO_IOMMU_MAP_DMA / IOMMU_IOAS_MAP', doc: 'Maps memory of the process for DMA. Without `iova` (IOAS only) the kernel chooses. Without `from` a fresh buffer is used.', operands: [at('target', 'container|ioas', 'a container or an IOAS'), may(key('iova', 'number', 'first I/O virtual address')), key('size', 'size', 'bytes'), may(key('from', 'memory', 'memory to map, `name` or `name + offset`', 'memory')), may(key('vaddr', 'number', 'virtual address, instead of `from`'))], flags: ['r', 'w', 'rw', 'none', 'update-vaddr'], rules: ['VFT-40', 'VFT-41', 'VFT-42', 'VFT-43', 'VFT-44', 'VFT-45', 'IFD-18'], example: 'map c iova 0x10_0000 size 64KiB from ram rw' },
+  { verb: 'unmap', call: 'VFIO_IOMMU_UNMAP_DMA / IOMMU_IOAS_UNMAP', doc: 'Unmaps a range.', operands: [at('target', 'container|ioas', 'a container or an IOAS'), may(key('iova', 'number', 'first I/O virtual address')), may(key('size', 'size', 'bytes'))], flags: ['all', 'keep-vaddr'], rules: ['VFT-50', 'VFT-51', 'VFT-52', 'IFD-20'], example: 'unmap c iova 0x10_0000 size 64KiB' },
+  { verb: 'get-device', call: 'VFIO_GROUP_GET_DEVICE_FD', doc: 'Gets the file descriptor of a device.', operands: [at('handle', 'new device-fd', 'its name from here on'), key('of', 'device', 'the device', 'device'), key('in', 'group', 'its group', 'group')], flags: [], rules: ['VFG-16', 'CMP-03'], example: 'get-device d of gpu in g' },
+  { verb: 'pin-pages', call: 'vfio_pin_pages()', doc: "What a mediating driver does when its guest starts DMA: pins pages by reading the container's mappings.", operands: [at('device', 'device', 'the mediated device'), key('iova', 'number', 'first I/O virtual address'), key('size', 'size', 'bytes')], flags: ['r', 'w', 'rw'], rules: ['VFT-70', 'VFT-71', 'ACC-10'], example: 'pin-pages vgpu0 iova 0x10_0000 size 4KiB rw' },
+  { verb: 'unpin-pages', call: 'vfio_unpin_pages()', doc: 'The opposite of pin-pages.', operands: [at('device', 'device', 'the mediated device'), key('iova', 'number', 'first I/O virtual address'), key('size', 'size', 'bytes')], flags: [], rules: ['VFT-73'], example: 'unpin-pages vgpu0 iova 0x10_0000 size 4KiB' },
+  { verb: 'close', call: 'close()', doc: 'Closes a file descriptor.', operands: [at('handle', 'any handle', 'the handle')], flags: [], rules: ['VFG-18', 'VFG-19', 'IFD-07'], example: 'close g' },
+];
+
+const IOMMUFD_VERBS: readonly VerbSpec[] = [
+  { verb: 'open-iommufd', call: 'open("/dev/iommu")', doc: 'Opens a new iommufd context.', operands: [at('handle', 'new iommufd', 'its name from here on')], flags: [], rules: ['IFD-06'], example: 'open-iommufd fd' },
+  { verb: 'open-cdev', call: 'open("/dev/vfio/devices/vfioX")', doc: 'Opens the character device of a VFIO device.', operands: [at('handle', 'new cdev', 'its name from here on'), key('of', 'device', 'the device', 'device')], flags: [], rules: ['CDV-01'], example: 'open-cdev d of gpu' },
+  { verb: 'bind-iommufd', call: 'VFIO_DEVICE_BIND_IOMMUFD', doc: 'Binds a device to an iommufd context, which takes DMA ownership of its group.', operands: [at('device', 'device|cdev', 'the cdev, or the device: its cdev is opened first'), key('to', 'iommufd', 'the context', 'iommufd')], flags: [], rules: ['CDV-02', 'IFD-30'], example: 'bind-iommufd gpu to fd' },
+  { verb: 'ioas-alloc', call: 'IOMMU_IOAS_ALLOC', doc: 'Allocates an I/O address space.', operands: [at('handle', 'new ioas', 'its name from here on'), key('in', 'iommufd', 'the context', 'iommufd')], flags: [], rules: ['IFD-11'], example: 'ioas-alloc A in fd' },
+  { verb: 'ioas-ranges', call: 'IOMMU_IOAS_IOVA_RANGES', doc: 'Usable I/O virtual address ranges and alignment.', operands: [at('target', 'ioas', 'the IOAS')], flags: [], rules: ['IFD-15'], example: 'ioas-ranges A' },
+  { verb: 'ioas-allow', call: 'IOMMU_IOAS_ALLOW_IOVAS', doc: 'Limits where the kernel may choose addresses.', operands: [at('target', 'ioas', 'the IOAS'), key('iova', 'number', 'first address'), key('size', 'size', 'bytes')], flags: [], rules: ['IFD-14'], example: 'ioas-allow A iova 0x1000_0000 size 1GiB' },
+  { verb: 'copy', call: 'IOMMU_IOAS_COPY', doc: 'Maps again what another IOAS has mapped.', operands: [at('source', 'ioas', 'copy from'), key('to', 'ioas', 'copy to', 'target'), key('iova', 'number', 'first address in the source'), key('size', 'size', 'bytes'), may(key('at', 'number', 'first address in the target'))], flags: ['r', 'w', 'rw'], rules: ['IFD-16'], example: 'copy A to B iova 0x1000 size 4KiB at 0x2000 rw' },
+  { verb: 'hwpt-alloc', call: 'IOMMU_HWPT_ALLOC', doc: 'Allocates a hardware page table.', operands: [at('handle', 'new hwpt', 'its name from here on'), key('on', 'ioas|hwpt', 'its IOAS or parent', 'parent'), key('for', 'device|cdev', 'the device', 'device')], flags: ['nest-parent', 'dirty-tracking', 'pasid'], rules: ['IFD-60', 'IFD-61', 'IFD-62'], example: 'hwpt-alloc H on A for gpu' },
+  { verb: 'attach', call: 'VFIO_DEVICE_ATTACH_IOMMUFD_PT', doc: 'Attaches a device to an IOAS or hardware page table; a second time, replaces.', operands: [at('device', 'device|cdev', 'the device or its cdev'), key('to', 'ioas|hwpt', 'what it translates through', 'target'), may(key('pasid', 'number', 'only for this PASID'))], flags: [], rules: ['CDV-03', 'IFD-40', 'IFD-50'], example: 'attach gpu to A' },
+  { verb: 'detach', call: 'VFIO_DEVICE_DETACH_IOMMUFD_PT', doc: 'Detaches a device.', operands: [at('device', 'device|cdev', 'the device or its cdev'), may(key('pasid', 'number', 'only this PASID'))], flags: [], rules: ['CDV-04', 'IFD-51'], example: 'detach gpu' },
+  { verb: 'destroy', call: 'IOMMU_DESTROY', doc: 'Destroys an iommufd object.', operands: [at('handle', 'ioas|hwpt', 'the object')], flags: [], rules: ['IFD-10'], example: 'destroy A' },
+  { verb: 'iommufd-option', call: 'IOMMU_OPTION', doc: 'Sets an option of the context or of an IOAS.', operands: [at('target', 'ioas|iommufd', 'an IOAS or a context'), at('option', 'word', 'rlimit-mode or huge-pages'), at('value', 'number', '0 or 1')], flags: [], rules: ['IFD-12', 'IFD-13'], example: 'iommufd-option A huge-pages 0' },
+  { verb: 'get-hw-info', call: 'IOMMU_GET_HW_INFO', doc: 'What hardware is behind a bound device.', operands: [at('device', 'device|cdev', 'the device')], flags: [], rules: ['IFD-65'], example: 'get-hw-info gpu' },
+];
+
+const SYSFS_VERBS: readonly VerbSpec[] = [
+  { verb: 'bind', call: 'echo ADDR > /sys/bus/pci/drivers/DRIVER/bind', doc: 'Binds a device to a driver.', operands: [at('device', 'device', 'the device'), key('to', 'word', 'the driver', 'driver')], flags: [], rules: ['OWN-01', 'OWN-02', 'OWN-21'], example: 'bind gpu to vfio-pci' },
+  { verb: 'unbind', call: 'echo ADDR > /sys/bus/pci/devices/ADDR/driver/unbind', doc: 'Takes the driver off a device.', operands: [at('device', 'device', 'the device')], flags: [], rules: ['OWN-03', 'VFG-23'], example: 'unbind gpu' },
+  { verb: 'set-group-type', call: 'echo TYPE > /sys/kernel/iommu_groups/N/type', doc: 'Changes the default domain type of a group.', operands: [at('device', 'device', 'any device of the group'), key('to', 'word', 'identity, DMA, DMA-FQ, auto', 'type')], flags: [], rules: ['TYP-01', 'TYP-03', 'TYP-05', 'TYP-06'], example: 'set-group-type gpu to identity' },
+  { verb: 'dma-map', call: 'dma_map_page()', doc: "A kernel driver maps memory through the DMA API, into its group's default domain.", operands: [at('device', 'device', 'the device'), key('size', 'size', 'bytes'), may(key('iova', 'number', 'the address to use instead of the allocator')), may(key('at', 'number', 'physical address'))], flags: ['r', 'w', 'rw'], rules: ['LNX-11'], example: 'dma-map nic size 4KiB rw' },
+  { verb: 'busmaster', call: 'PCI_COMMAND.BusMaster', doc: 'Switches bus mastering of a device.', operands: [at('device', 'device', 'the device')], flags: ['on', 'off'], rules: [], example: 'busmaster gpu off' },
+  { verb: 'kill', call: 'SIGKILL', doc: 'Ends a process: all its file descriptors are closed.', operands: [at('process', 'word', 'its name')], flags: [], rules: ['VFG-18', 'IFD-07'], example: 'kill qemu' },
+];
+
+const MEMORY_VERBS: readonly VerbSpec[] = [
+  { verb: 'write', call: '(CPU store)', doc: 'Writes a 64-bit word to memory: of the process or, without `to`, physical.', operands: [may(key('to', 'memory', 'a memory', 'memory')), key('at', 'number', 'offset into the memory, or physical address'), key('value', 'number', 'the word')], flags: [], rules: [], example: 'write at 0x20_0000 value 0x20_1003' },
+];
+
+/** Every verb, in the order in which the reference prints them. */
+export const VERBS: readonly VerbSpec[] = [...VFIO_VERBS, ...IOMMUFD_VERBS, ...SYSFS_VERBS, ...MEMORY_VERBS];
+
+export const verbNamed: ReadonlyMap<string, VerbSpec> = new Map(VERBS.map((verb) => [verb.verb, verb]));
