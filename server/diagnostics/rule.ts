@@ -44,5 +44,11 @@ export interface DiagnosticRule {
   readonly documentation: string;
   /** An `.iommu` file that has the finding, and the same file repaired. Both are run by the tests. */
   readonly example: { readonly bad: string; readonly good: string };
-  check(description: MachineDescription, report: Report): Iterable<Omit<Finding, 'code' | 'severity'>>;
+  check(description: MachineDescription, report: Report): Iterable<Found>;
 }
+
+/** What a check says; `severity` only where it differs from the rule's. */
+export type Found = Omit<Finding, 'code' | 'severity'> & { readonly severity?: Severity };
+
+/** A finding without relations or fixes. */
+export const finding = (code: string, severity: Severity, found: { readonly subject: SubjectId; readonly message: string }): Finding => ({ code, severity, ...found, related: [], fixes: [] });

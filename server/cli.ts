@@ -1,0 +1,47 @@
+/** The terminal command: the same engine as the editor's. */
+import { check } from './cli/check.js';
+import { EXIT, UsageError, type ExitCode } from './cli/exit-codes.js';
+import { explain } from './cli/explain.js';
+import { groups } from './cli/groups.js';
+import { importCommand } from './cli/import.js';
+import { simulateCommand } from './cli/simulate.js';
+import { trace } from './cli/trace.js';
+
+const USAGE = `usage: iommu COMMAND [OPTION ...] FILE ...
+
+  check FILE ...       what would go wrong
+  groups FILE ...      the IOMMU groups that the kernel forms       [--why]
+  simulate FILE ...    every call and every DMA, with its result    [--trace]
+  trace FILE ...       each DMA step by step                        [--line N]
+  import LSPCI         a .iommu file from "lspci -vvv" (root)       [--groups FILE] [--dmesg FILE] [--cmdline FILE]
+                                                                    [--name NAME] [--out FILE [--force]]
+  explain [CODE]       the page of a diagnostic, or all codes
+
+--format text|json     for check, groups, simulate, trace
+ends with 0: clean, 1: findings, 2: bad usage or unreadable input`;
+
+const COMMANDS: Readonly<Record<string, (args: readonly string[]) => ExitCode | Promise<ExitCode>>> = {
+  check, groups, simulate: simulateCommand, trace, import: importCommand, explain,
+};
+
+async function main(args: readonly string[]): Promise<ExitCode> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+    console.log(USAGE);
+    return name === undefined ? EXIT.usage : EXIT.clean;
+  }
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined) throw new UsageError(`unknown command "${name}"\n\n${USAGE}`);
+  return command(rest);
+}
+
+// A reader that stops early ("iommu groups x | head") is not an error of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? EXIT.clean : EXIT.usage));
+
+main(process.argv.slice(2)).then(
+  (code) => { process.exitCode = code; },
+  (error: unknown) => {
+    process.stderr.write(`iommu: ${error instanceof UsageError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exitCode = EXIT.usage;
+  },
+);

@@ -1,0 +1,30 @@
+/** A DMA in the terminal, step by step: the path, every table entry read, the fault. */
+import { styleText } from 'node:util';
+import { faultCode } from '../analysis/views.js';
+import { hex } from '../simulator/memory/address.js';
+import type { DmaReport } from '../simulator/report.js';
+import type { DecodedField, ReadEvent, TraceEvent } from '../simulator/trace/events.js';
+
+const MARKS: Readonly<Record<TraceEvent['verdict'], string>> = { continue: '│', done: '●', redirected: '↻', bypass: '⇢', fault: '✗', blocked: '✗', note: '·' };
+
+export const traceText = (dma: Pick<DmaReport, 'trace'>): string => dma.trace.map((event) => eventLines(event).map((line) => `    ${line}`).join('\n')).join('\n');
+
+function eventLines(event: TraceEvent): string[] {
+  const bad = event.verdict === 'fault' || event.verdict === 'blocked' || event.verdict === 'bypass';
+  const mark = bad ? styleText('red', MARKS[event.verdict]) : MARKS[event.verdict];
+  const rules = event.rules.length === 0 ? '' : styleText('dim', `  ${event.rules.join(' ')}`);
+  switch (event.kind) {
+    case 'read': return [`${mark} ${readHead(event)}${rules}`, ...fieldLines(event.fields), `      ${event.text}`];
+    case 'fault': return [`${mark} ${styleText('red', `fault ${faultCode(event.code)} ${event.name}`)}: ${event.text}${rules}`, ...event.messages.map((line) => `      dmesg: ${line}`)];
+    default: return [`${mark} ${event.text}${rules}`];
+  }
+}
+
+function readHead(event: ReadEvent): string {
+  const words = event.words.length === 0 ? 'unreadable' : event.words.map((word) => hex(word)).join(' ');
+  const permission = event.permission === undefined ? '' : `  ${event.permission.read ? 'r' : '-'}${event.permission.write ? 'w' : '-'}`;
+  return `${event.stage}: ${event.entry} at ${hex(event.address)} = ${styleText('bold', words)}${permission}`;
+}
+
+const fieldLines = (fields: readonly DecodedField[]): string[] =>
+  fields.length === 0 ? [] : [`      ${fields.map((field) => `${field.name}[${field.bits}]=${hex(field.value)}${field.meaning === undefined ? '' : ` (${field.meaning})`}`).join('  ')}`];

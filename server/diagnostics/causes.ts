@@ -1,0 +1,24 @@
+/** Failures that a diagnostic of their own explains: which refusals each one stands for. */
+import type { StepReport } from '../simulator/report.js';
+
+export interface Cause {
+  readonly code: string;
+  explains(step: StepReport): boolean;
+}
+
+const byRule = (code: string, results: readonly string[], rules: readonly string[]): Cause => ({
+  code,
+  explains: (step) => results.includes(step.result) && step.rules.some((rule) => rules.includes(rule)),
+});
+
+/** Interrupts of the group cannot be isolated (VFT-10 step 13, VFT-15 step 12, IFD-30). */
+export const INTERRUPT_ISOLATION: Cause = {
+  code: 'iommu/no-interrupt-remapping',
+  explains: (step) => step.result === 'EPERM' && step.trace.some((event) => event.verdict === 'fault' && /interrupt remapping|MSI|interrupts/i.test(event.text)),
+};
+/** RLIMIT_MEMLOCK (VFT-60, VFT-61, IOP-30). */
+export const MEMORY_LOCK: Cause = byRule('memory/memlock-exceeded', ['ENOMEM'], ['VFT-60', 'VFT-61', 'IOP-30']);
+/** Firmware wants a 1:1 mapping (RSV-44, RSV-45). */
+export const DIRECT_REGION: Cause = byRule('reserved/firmware-mapping', ['EPERM', 'EINVAL'], ['RSV-44', 'RSV-45']);
+
+export const CAUSES: readonly Cause[] = [INTERRUPT_ISOLATION, MEMORY_LOCK, DIRECT_REGION];

@@ -1,0 +1,25 @@
+/** Every diagnostic that looks at a simulation, in the order in which findings are listed. */
+import { acsOverride } from './rules/acs-override.js';
+import { deviceHasHostDriver } from './rules/device-has-host-driver.js';
+import { dmaBypassesIommu } from './rules/dma-bypasses-iommu.js';
+import { dmaFaults } from './rules/dma-faults.js';
+import { expectationNotMet } from './rules/expectation-not-met.js';
+import { firmwareMapping } from './rules/firmware-mapping.js';
+import { groupClaimDiffers } from './rules/group-claim-differs.js';
+import { groupNotViable } from './rules/group-not-viable.js';
+import { iommuDisabled } from './rules/iommu-disabled.js';
+import { memlockExceeded } from './rules/memlock-exceeded.js';
+import { neverRefuted } from './rules/never-refuted.js';
+import { noInterruptRemapping } from './rules/no-interrupt-remapping.js';
+import { recordedGroupDiffers } from './rules/recorded-group-differs.js';
+import { runStopped } from './rules/run-stopped.js';
+import { stepFails } from './rules/step-fails.js';
+import { unknownCapability } from './rules/unknown-capability.js';
+import type { DiagnosticRule } from './rule.js';
+
+export const RULES: readonly DiagnosticRule[] = [
+  iommuDisabled, deviceHasHostDriver, groupNotViable, noInterruptRemapping, firmwareMapping, memlockExceeded, stepFails,
+  groupClaimDiffers, expectationNotMet, neverRefuted, dmaFaults, dmaBypassesIommu, acsOverride, recordedGroupDiffers, unknownCapability, runStopped,
+];
+
+export const ruleNamed: ReadonlyMap<string, DiagnosticRule> = new Map(RULES.map((rule) => [rule.code, rule]));

@@ -1,0 +1,64 @@
+import { Facts, addressText, driversInTheWay, isVfioDriver, kernelSays, ownerOf, refusal } from '../facts.js';
+import { onRootPort, sampleHost } from '../sample.js';
+import type { DiagnosticRule, Fix, Found } from '../rule.js';
+import type { OwnerDescription, SubjectId } from '../../simulator/description.js';
+import type { Report, StepReport } from '../../simulator/report.js';
+
+/** The first call about this assignment that failed, if any. */
+function failure(facts: Facts, report: Report, owner: OwnerDescription, entry: SubjectId): StepReport | undefined {
+  for (const run of report.runs) {
+    for (const action of run.actions) {
+      if (action.kind === 'step' && action.origin === entry && action.result !== 'ok' && ownerOf(facts.description, action) === owner) return action;
+    }
+  }
+  return undefined;
+}
+
+function bindFixes(facts: Facts, device: SubjectId): Fix[] {
+  const host = facts.hostOf(device);
+  const fn = facts.fn(device);
+  if (host === undefined || fn === undefined) return [];
+  const others = driversInTheWay(facts, device).map((each) => each.fn.name);
+  const all = [fn.name, ...others];
+  const fixes: Fix[] = [{
+    title: `Bind ${all.join(', ')} to vfio-pci`,
+    preferred: true,
+    edits: [{ kind: 'insert-inside', subject: host.id, text: `bind ${all.join(', ')} to vfio-pci` }],
+  }];
+  if (others.length > 0) fixes.push({ title: `Bind only ${fn.name} to vfio-pci`, preferred: false, edits: [{ kind: 'insert-inside', subject: host.id, text: `bind ${fn.name} to vfio-pci` }] });
+  return fixes;
+}
+
+export const deviceHasHostDriver: DiagnosticRule = {
+  code: 'ownership/device-has-host-driver',
+  severity: 'error',
+  title: 'An assigned device is not bound to a VFIO driver',
+  documentation: `A device can be given to a VM or to a user-space program only while a VFIO driver (\`vfio-pci\` or a variant of it) is bound to it: that driver makes \`/dev/vfio/N\` and
+\`/dev/vfio/devices/vfioX\`. While the host's own driver has the device, neither node exists for it and opening it fails.
+
+**Fix.** Bind the device to \`vfio-pci\`, at boot (\`driver_override\`, \`vfio-pci.ids=\`, driverctl) or by the VM manager. Bind the other functions of its group as well: see \`ownership/group-not-viable\`.`,
+  example: {
+    bad: `${sampleHost(onRootPort('function gpu at 01:00.0 { class vga  driver nvidia }'))}vm guest on h { memory 1GiB  through iommufd  assign gpu }
+`,
+    good: `${sampleHost(`${onRootPort('function gpu at 01:00.0 { class vga  driver nvidia }')}\nbind gpu to vfio-pci`)}vm guest on h { memory 1GiB  through iommufd  assign gpu }
+`,
+  },
+  *check(description, report): Generator<Found> {
+    const facts = new Facts(description, report);
+    for (const owner of description.owners) {
+      for (const entry of owner.assigned) {
+        const driver = facts.driverAtStart(entry.device);
+        const fn = facts.fn(entry.device);
+        if (fn === undefined || isVfioDriver(driver)) continue;
+        const step = failure(facts, report, owner, entry.id);
+        const state = driver === null ? 'no driver is bound to it' : `the host driver ${driver} has it`;
+        yield {
+          subject: entry.id,
+          message: `${facts.name(entry.device)} cannot be assigned to ${owner.name}: ${state}, not vfio-pci.${step === undefined ? '' : ` ${refusal(step)}.${kernelSays(step)}`}`,
+          related: [{ subject: entry.device, message: `${addressText(fn.address)} ${driver === null ? 'has no driver' : `is bound to ${driver}`}` }],
+          fixes: bindFixes(facts, entry.device),
+        };
+      }
+    }
+  },
+};

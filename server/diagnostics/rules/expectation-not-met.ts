@@ -1,0 +1,48 @@
+import { onRootPort, sampleHost } from '../sample.js';
+import type { DiagnosticRule, Found } from '../rule.js';
+import type { ActionReport, DmaReport } from '../../simulator/report.js';
+
+const EXPECTATION = /\s+expect\s+.*$/s;
+
+const faultLine = (dma: DmaReport): string => (dma.fault === undefined || dma.fault.messages.length === 0 ? '' : ` The kernel logs: "${dma.fault.messages.at(-1)}".`);
+
+/** The expectation that would be met, in the language's words. */
+function observed(action: Exclude<ActionReport, { kind: 'never' }>): string {
+  if (action.kind === 'step') return action.result;
+  switch (action.outcome) {
+    case 'fault': return action.fault === undefined ? 'fault' : `fault 0x${action.fault.code.toString(16).padStart(2, '0')}`;
+    case 'memory': return action.address === undefined ? 'ok' : `address 0x${action.address.toString(16)}`;
+    case 'peer': return 'peer';
+    case 'interrupt': return 'interrupt';
+    case 'blocked': case 'dropped': return 'blocked';
+  }
+}
+
+export const expectationNotMet: DiagnosticRule = {
+  code: 'expectation/not-met',
+  severity: 'error',
+  title: 'What happens is not what is expected',
+  documentation: `\`expect\` states what the kernel or the hardware answers. The simulation answered otherwise.
+
+**Fix.** Either the file or the expectation is wrong; the quick fix writes down what really happens.`,
+  example: {
+    bad: `${sampleHost(onRootPort('function nic at 01:00.0 { class ethernet  driver vfio-pci }'))}dma nic read 0x1000 size 64 expect ok
+`,
+    good: `${sampleHost(onRootPort('function nic at 01:00.0 { class ethernet  driver vfio-pci }'))}dma nic read 0x1000 size 64 expect fault
+`,
+  },
+  *check(_description, report): Generator<Found> {
+    for (const run of report.runs) {
+      for (const action of run.actions) {
+        if (action.kind === 'never' || action.expectation === undefined || action.expectation.met) continue;
+        const { expected, actual } = action.expectation;
+        yield {
+          subject: action.id,
+          message: `Expected ${expected}, but ${actual}.${action.kind === 'dma' ? faultLine(action) : ''}`,
+          related: [],
+          fixes: [{ title: `Expect ${observed(action)}`, preferred: false, edits: [{ kind: 'replace', subject: action.id, text: `${action.text.replace(EXPECTATION, '')} expect ${observed(action)}` }] }],
+        };
+      }
+    }
+  },
+};

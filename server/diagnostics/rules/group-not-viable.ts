@@ -1,0 +1,54 @@
+import { Facts, addressText, driversInTheWay, failedSteps, isVfioDriver, kernelSays, ownerOf, refusal } from '../facts.js';
+import { onRootPort, sampleHost } from '../sample.js';
+import type { DiagnosticRule, Fix, Found } from '../rule.js';
+import type { SubjectId } from '../../simulator/description.js';
+
+function companionFixes(facts: Facts, device: SubjectId, companions: readonly { readonly fn: { readonly id: SubjectId; readonly name: string } }[]): Fix[] {
+  const host = facts.hostOf(device);
+  if (host === undefined) return [];
+  const names = companions.map((each) => each.fn.name).join(', ');
+  return [
+    { title: `Bind ${names} to vfio-pci too`, preferred: true, edits: [{ kind: 'insert-inside', subject: host.id, text: `bind ${names} to vfio-pci` }] },
+    { title: `Leave ${names} without a driver`, preferred: false, edits: companions.map((each) => ({ kind: 'set-property' as const, subject: each.fn.id, property: 'driver', text: 'driver none' })) },
+  ];
+}
+
+export const groupNotViable: DiagnosticRule = {
+  code: 'ownership/group-not-viable',
+  severity: 'error',
+  title: 'Other devices of the IOMMU group still belong to host drivers',
+  documentation: `An IOMMU group is the smallest set of devices that the hardware can keep apart from the rest of the machine. The kernel gives it to one owner as a whole:
+while any device of it is used by a driver that does DMA for the host, user space cannot have it.
+
+- Up to Linux 5.18 VFIO calls the group *not viable*: \`VFIO_GROUP_GET_DEVICE_FD\` fails with EINVAL, and QEMU says "group N is not viable. Please ensure all devices within the iommu_group are bound to their vfio bus driver."
+- From 5.19 the IOMMU core keeps DMA ownership: \`VFIO_GROUP_SET_CONTAINER\` or \`VFIO_DEVICE_BIND_IOMMUFD\` fails with EPERM.
+
+Bridges and ports are not in the way: leave \`pcieport\` where it is.
+
+**Fix.** Bind every other function of the group to \`vfio-pci\` (or \`pci-stub\`), or leave it without a driver. They need not be assigned to the VM.`,
+  example: {
+    bad: `${sampleHost(onRootPort('function gpu at 01:00.0 { class vga  driver vfio-pci }\n  function audio at 01:00.1 { class audio  driver snd_hda_intel }'))}vm guest on h { memory 1GiB  through type1  assign gpu }
+`,
+    good: `${sampleHost(onRootPort('function gpu at 01:00.0 { class vga  driver vfio-pci }\n  function audio at 01:00.1 { class audio  driver vfio-pci }'))}vm guest on h { memory 1GiB  through type1  assign gpu }
+`,
+  },
+  *check(description, report): Generator<Found> {
+    const facts = new Facts(description, report);
+    const said = new Set<SubjectId>();
+    for (const { step } of failedSteps(report)) {
+      const owner = ownerOf(description, step);
+      const entry = owner?.assigned.find((each) => each.id === step.origin);
+      if (owner === undefined || entry === undefined || said.has(entry.id) || !isVfioDriver(facts.driverAtStart(entry.device))) continue;
+      const companions = driversInTheWay(facts, entry.device);
+      if (companions.length === 0) continue;
+      said.add(entry.id);
+      const list = companions.map(({ fn, driver }) => `${fn.name} (${addressText(fn.address)}, driver ${driver})`).join(', ');
+      yield {
+        subject: entry.id,
+        message: `${facts.name(entry.device)} cannot be assigned to ${owner.name}: its IOMMU group is not viable, because ${list} still ${companions.length === 1 ? 'belongs' : 'belong'} to the host. ${refusal(step)}.${kernelSays(step)}`,
+        related: companions.map(({ fn, driver }) => ({ subject: fn.id, message: `in the same group, bound to ${driver}` })),
+        fixes: companionFixes(facts, entry.device, companions),
+      };
+    }
+  },
+};

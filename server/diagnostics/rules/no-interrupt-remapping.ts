@@ -1,0 +1,35 @@
+import { INTERRUPT_ISOLATION } from '../causes.js';
+import { Facts, failedSteps, kernelSays, refusal } from '../facts.js';
+import { onRootPort, sampleHost } from '../sample.js';
+import type { DiagnosticRule, Found } from '../rule.js';
+
+export const noInterruptRemapping: DiagnosticRule = {
+  code: 'iommu/no-interrupt-remapping',
+  severity: 'error',
+  title: 'Interrupts of the device cannot be isolated',
+  documentation: `Without interrupt remapping a device (and so the guest that programs it) can write any interrupt message to 0xfeexxxxx and disturb the host. VFIO refuses:
+\`VFIO_SET_IOMMU\` fails with EPERM and the kernel logs "No interrupt remapping support. Use the module param "allow_unsafe_interrupts" to enable VFIO IOMMU support on this platform";
+binding to an iommufd fails with EPERM as well. The two have separate switches.
+
+**Fix.** Switch interrupt remapping on in firmware and kernel (no \`intremap=off\`). If the guest is trusted, accept the risk with \`vfio_iommu_type1.allow_unsafe_interrupts=1\` or
+\`iommufd.allow_unsafe_interrupts=1\`.`,
+  example: {
+    bad: `${sampleHost(onRootPort('function gpu at 01:00.0 { class vga  driver vfio-pci }'), { iommu: 'coherent  covers rest' })}vm guest on h { memory 1GiB  through iommufd  assign gpu }
+`,
+    good: `${sampleHost(onRootPort('function gpu at 01:00.0 { class vga  driver vfio-pci }'))}vm guest on h { memory 1GiB  through iommufd  assign gpu }
+`,
+  },
+  *check(description, report): Generator<Found> {
+    const facts = new Facts(description, report);
+    for (const { run, step } of failedSteps(report)) {
+      if (!INTERRUPT_ISOLATION.explains(step)) continue;
+      const iommus = facts.host(run.host)?.iommus.filter((unit) => !unit.interruptRemapping) ?? [];
+      yield {
+        subject: step.origin,
+        message: `${refusal(step)}: the IOMMU does not remap interrupts, so an assigned device could raise any interrupt of the host.${kernelSays(step)}`,
+        related: iommus.map((unit) => ({ subject: unit.id, message: `${unit.name} has no interrupt-remapping` })),
+        fixes: iommus.length === 0 ? [] : [{ title: `Give ${iommus.map((unit) => unit.name).join(', ')} interrupt remapping`, preferred: true, edits: iommus.map((unit) => ({ kind: 'insert-inside' as const, subject: unit.id, text: 'interrupt-remapping' })) }],
+      };
+    }
+  },
+};

@@ -1,0 +1,46 @@
+import { Facts, driversInTheWay, failedSteps, isVfioDriver, kernelSays, ownerOf, refusal } from '../facts.js';
+import { onRootPort, sampleHost } from '../sample.js';
+import type { DiagnosticRule, Found } from '../rule.js';
+import { CAUSES } from '../causes.js';
+import type { StepReport } from '../../simulator/report.js';
+
+/** The check that refused, as the simulator recorded it. */
+const because = (step: StepReport): string => step.trace.findLast((event) => event.verdict === 'fault' || event.verdict === 'blocked')?.text ?? '';
+
+export const stepFails: DiagnosticRule = {
+  code: 'step/fails',
+  severity: 'error',
+  title: 'A call fails and nothing says that it should',
+  documentation: `The kernel refuses the call with the errno that is shown; the message says which of its checks failed, in the order in which the kernel makes them.
+
+**Fix.** Mend the cause, or, when the failure is what you want to show, write \`expect\` and the errno after the step.`,
+  example: {
+    bad: `${sampleHost(onRootPort('function nic at 01:00.0 { class ethernet  driver vfio-pci }'))}scenario "no group yet" on h {
+  open-container c
+  set-iommu c type1v2
+}
+`,
+    good: `${sampleHost(onRootPort('function nic at 01:00.0 { class ethernet  driver vfio-pci }'))}scenario "no group yet" on h {
+  open-container c
+  set-iommu c type1v2 expect EINVAL
+}
+`,
+  },
+  *check(description, report): Generator<Found> {
+    const facts = new Facts(description, report);
+    for (const { step } of failedSteps(report)) {
+      if (CAUSES.some((cause) => cause.explains(step))) continue;
+      const owner = ownerOf(description, step);
+      const entry = owner?.assigned.find((each) => each.id === step.origin);
+      // These two have findings of their own, which say more.
+      if (entry !== undefined && (!isVfioDriver(facts.driverAtStart(entry.device)) || driversInTheWay(facts, entry.device).length > 0)) continue;
+      const reason = because(step);
+      yield {
+        subject: step.origin,
+        message: `${owner === undefined ? '' : `Starting ${owner.name}: `}${refusal(step)}${reason === '' ? '' : `: ${reason}`}.${kernelSays(step)}`,
+        related: step.offenders.map((offender) => ({ subject: offender, message: `${facts.name(offender)} is the reason` })),
+        fixes: owner !== undefined ? [] : [{ title: `Expect ${step.result}`, preferred: false, edits: [{ kind: 'replace', subject: step.id, text: `${step.text} expect ${step.result}` }] }],
+      };
+    }
+  },
+};

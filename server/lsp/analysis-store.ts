@@ -1,0 +1,31 @@
+/** The analysis of each open document, made once per version of it and of the files it uses. */
+import { DocumentState, WorkspaceCache, type LangiumDocument } from 'langium';
+import type { LangiumSharedServices } from 'langium/lsp';
+import { lowerDocument, type IommuServices } from '../../language/index.js';
+import { analyse, type Analysis, type CrashLog } from '../analysis/analysis.js';
+import type { Places } from '../analysis/views.js';
+
+export interface AnalysedDocument {
+  readonly analysis: Analysis;
+  readonly places: Places;
+}
+
+export class AnalysisStore {
+  /** Emptied whenever any document changes: a file's answer depends on the files it uses. */
+  private readonly cache: WorkspaceCache<string, AnalysedDocument>;
+
+  constructor(
+    shared: LangiumSharedServices,
+    private readonly language: () => IommuServices,
+    private readonly log: CrashLog,
+  ) {
+    this.cache = new WorkspaceCache(shared, DocumentState.Linked);
+  }
+
+  of(document: LangiumDocument): AnalysedDocument {
+    return this.cache.get(document.uri.toString(), () => {
+      const { description, places } = lowerDocument(document, this.language());
+      return { analysis: analyse(description, this.log), places };
+    });
+  }
+}

@@ -1,0 +1,53 @@
+import type { LangiumDocument, LangiumDocuments } from 'langium';
+import { URI } from 'langium';
+import type { CodeActionProvider } from 'langium/lsp';
+import { CodeActionKind, type CodeAction, type CodeActionParams, type Diagnostic, type TextEdit } from 'vscode-languageserver';
+import { fixEdits } from '../analysis/fix-edits.js';
+import type { Finding } from '../diagnostics/rule.js';
+import type { AnalysisStore, AnalysedDocument } from './analysis-store.js';
+
+/** Quick fixes of findings, and "suppress this" for every diagnostic. */
+export class SimulationCodeActions implements CodeActionProvider {
+  constructor(
+    private readonly store: () => AnalysisStore,
+    private readonly documents: LangiumDocuments,
+  ) {}
+
+  getCodeActions(document: LangiumDocument, { context }: CodeActionParams): CodeAction[] {
+    const analysed = this.store().of(document);
+    const ours = context.diagnostics.filter((diagnostic) => diagnostic.source === 'iommu');
+    return ours.flatMap((diagnostic) => [...this.repairs(document, analysed, diagnostic), suppress(document, diagnostic)]);
+  }
+
+  private repairs(document: LangiumDocument, analysed: AnalysedDocument, diagnostic: Diagnostic): CodeAction[] {
+    const finding = analysed.analysis.findings.find((each) => this.isSame(document, analysed, each, diagnostic));
+    return (finding?.fixes ?? []).flatMap((fix): CodeAction[] => {
+      const changes = fixEdits(fix.edits, analysed.places, (uri, line) => this.line(uri, line));
+      if (changes === null) return [];
+      const byFile: Record<string, TextEdit[]> = {};
+      for (const { uri, range, newText } of changes) (byFile[uri] ??= []).push({ range, newText });
+      return [{ title: fix.title, kind: CodeActionKind.QuickFix, isPreferred: fix.preferred, diagnostics: [diagnostic], edit: { changes: byFile } }];
+    });
+  }
+
+  private isSame(document: LangiumDocument, { places }: AnalysedDocument, finding: Finding, diagnostic: Diagnostic): boolean {
+    const place = places.get(finding.subject);
+    return finding.code === diagnostic.code && place?.uri === document.uri.toString() && place.nameRange.start.line === diagnostic.range.start.line && place.nameRange.start.character === diagnostic.range.start.character;
+  }
+
+  private line(uri: string, line: number): string {
+    const text = this.documents.getDocument(URI.parse(uri))?.textDocument;
+    return text?.getText({ start: { line, character: 0 }, end: { line: line + 1, character: 0 } }) ?? '';
+  }
+}
+
+function suppress(document: LangiumDocument, diagnostic: Diagnostic): CodeAction {
+  const { line } = diagnostic.range.start;
+  const text = document.textDocument.getText({ start: { line, character: 0 }, end: { line: line + 1, character: 0 } });
+  const indent = /^\s*/.exec(text)?.[0].replace(/[\r\n]/g, '') ?? '';
+  const newText = `${indent}// iommu-disable-next-line ${String(diagnostic.code)}: \n`;
+  return {
+    title: `Suppress ${String(diagnostic.code)} here`, kind: CodeActionKind.QuickFix, diagnostics: [diagnostic],
+    edit: { changes: { [document.uri.toString()]: [{ range: { start: { line, character: 0 }, end: { line, character: 0 } }, newText }] } },
+  };
+}
