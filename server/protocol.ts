@@ -99,16 +99,25 @@ export interface ImportParams {
 }
 export type ImportResult = { readonly text: string; readonly notes: readonly string[] } | { readonly error: string };
 
+/** The documentation page of a diagnostic, Markdown; null for an unknown code. Shown under `PAGE_SCHEME:/CODE.md`. */
+export const PAGE_REQUEST = 'iommu/page';
+export interface PageParams { readonly code: string }
+export const PAGE_SCHEME = 'iommu-page';
+
 // -------------------------------------------------------------------------------- client <-> web view (postMessage)
 
 export type ToView =
   | { readonly type: 'show'; readonly simulation: SimulationView; readonly select?: string }
+  | { readonly type: 'select'; readonly action: string }
   | { readonly type: 'empty'; readonly reason: string };
 
 export type FromView =
   | { readonly type: 'ready' }
-  | { readonly type: 'reveal'; readonly place: PlaceView }
-  | { readonly type: 'copy'; readonly text: string };
+  /** `focus` asks that the editor also takes the keyboard. */
+  | { readonly type: 'reveal'; readonly place: PlaceView; readonly focus?: boolean }
+  | { readonly type: 'copy'; readonly text: string }
+  /** Offers `text` for saving under a file name. */
+  | { readonly type: 'save'; readonly name: string; readonly text: string };
 
 /** State that a view keeps over a reload. */
 export interface ViewState { readonly uri: string; readonly action?: string; readonly step?: number }
@@ -122,8 +131,9 @@ const isPlace = (value: unknown): value is PlaceView =>
 export function fromView(message: unknown): FromView | null {
   if (!isObject(message)) return null;
   if (message.type === 'ready') return { type: 'ready' };
-  if (message.type === 'reveal' && isPlace(message.place)) return { type: 'reveal', place: message.place };
+  if (message.type === 'reveal' && isPlace(message.place)) return { type: 'reveal', place: message.place, focus: message.focus === true };
   if (message.type === 'copy' && typeof message.text === 'string') return { type: 'copy', text: message.text };
+  if (message.type === 'save' && typeof message.name === 'string' && typeof message.text === 'string') return { type: 'save', name: message.name, text: message.text };
   return null;
 }
 
@@ -131,6 +141,7 @@ export function fromView(message: unknown): FromView | null {
 export function toView(message: unknown): ToView | null {
   if (!isObject(message)) return null;
   if (message.type === 'empty' && typeof message.reason === 'string') return { type: 'empty', reason: message.reason };
+  if (message.type === 'select' && typeof message.action === 'string') return { type: 'select', action: message.action };
   if (message.type !== 'show' || !isObject(message.simulation) || !Array.isArray(message.simulation.runs)) return null;
   return message as unknown as ToView;
 }

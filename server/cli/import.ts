@@ -1,6 +1,7 @@
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { ImportError, importHost } from '../interchange/import-host.js';
+import { ImportError } from '../interchange/import-error.js';
+import { importHost } from '../interchange/import-host.js';
 import { EXIT, UsageError, type ExitCode } from './exit-codes.js';
 import { parseArguments } from './arguments.js';
 import { readText } from './load.js';

@@ -1,15 +1,22 @@
 /** What our own client asks beyond LSP: a simulation to draw, a host to import. */
 import { DocumentState, URI, UriUtils } from 'langium';
 import type { LangiumSharedServices } from 'langium/lsp';
-import type { Connection } from 'vscode-languageserver';
+import { RequestType, type Connection } from 'vscode-languageserver';
 import { simulationView } from '../analysis/views.js';
-import { ImportError, importHost } from '../interchange/import-host.js';
-import { IMPORT_REQUEST, SIMULATED_NOTIFICATION, SIMULATE_REQUEST, type ImportParams, type ImportResult, type SimulateParams, type SimulatedParams, type SimulationView } from '../protocol.js';
+import { ImportError } from '../interchange/import-error.js';
+import { importHost } from '../interchange/import-host.js';
+import { rulePage } from '../diagnostics/page.js';
+import { ruleNamed } from '../diagnostics/registry.js';
+import { IMPORT_REQUEST, PAGE_REQUEST, SIMULATED_NOTIFICATION, SIMULATE_REQUEST, type ImportParams, type ImportResult, type PageParams, type SimulateParams, type SimulatedParams, type SimulationView } from '../protocol.js';
 import type { AnalysisStore } from './analysis-store.js';
 
 export function addRequests(connection: Connection, shared: LangiumSharedServices, store: AnalysisStore): void {
   connection.onRequest(SIMULATE_REQUEST, (params: SimulateParams) => simulation(shared, store, params));
-  connection.onRequest(IMPORT_REQUEST, (params: ImportParams) => imported(params));
+  connection.onRequest(new RequestType<ImportParams, ImportResult, void>(IMPORT_REQUEST), imported);
+  connection.onRequest(PAGE_REQUEST, ({ code }: PageParams) => {
+    const rule = ruleNamed.get(code);
+    return rule === undefined ? null : rulePage(rule);
+  });
   shared.workspace.DocumentBuilder.onDocumentPhase(DocumentState.Validated, async (document) => {
     const params: SimulatedParams = { uri: document.uri.toString(), version: document.textDocument.version };
     await connection.sendNotification(SIMULATED_NOTIFICATION, params);

@@ -1,0 +1,54 @@
+/** Group formation of large hosts: linear, and fast enough to run on every keystroke. */
+import type { FunctionDescription, HostDescription } from '../../server/simulator/description.js';
+import { simulate } from '../../server/simulator/index.js';
+import type { Benchmark, Measurement } from './main.js';
+import { median } from './sample.js';
+
+const base: Omit<FunctionDescription, 'id' | 'name' | 'address' | 'type' | 'upstream' | 'acs'> = {
+  ari: false, ats: false, pri: false, pasidBits: 0, msi: true, bars: [], windows: [], extraAliases: [], externalFacing: false, internalPeerToPeer: false, driver: null,
+};
+
+/** Root ports, every third without ACS, each with a device of seven functions. */
+export function largeHost(functions: number): HostDescription {
+  const all: FunctionDescription[] = [];
+  for (let port = 0; all.length < functions; port++) {
+    const segment = Math.floor(port / 250);
+    const bus = (port % 250) + 2;
+    const id = `h/rp${port}`;
+    all.push({
+      ...base, id, name: `rp${port}`, address: { segment, bus: 0, device: Math.floor((port % 250) / 8), function: port % 8 }, type: 'root-port', upstream: null, buses: { secondary: bus, subordinate: bus },
+      acs: port % 3 === 0 ? 'none' : { capability: 0x5f, firmwareControl: 0 },
+    });
+    for (let fn = 0; fn < 7 && all.length < functions; fn++) all.push({ ...base, id: `${id}/f${fn}`, name: `rp${port}f${fn}`, address: { segment, bus, device: 0, function: fn }, type: 'endpoint', upstream: id, acs: 'none' });
+  }
+  return {
+    id: 'h', name: 'h', kernel: { id: 'h/kernel', version: '6.12', commandLine: 'intel_iommu=on', buildOptions: [], moduleParameters: [], cpuVendor: 'intel' }, memory: [],
+    iommus: [{
+      id: 'h/dmar0', name: 'dmar0', architecture: 'vtd', segment: 0, covers: 'rest', interruptRemapping: true, coherent: true, snoopControl: true, scalableMode: false, firstStage: false, nested: false,
+      dirtyTracking: false, passThrough: true, deviceTlb: false, pageRequests: false, cachingMode: false, pasidBits: 0,
+    }],
+    functions: all, platformDevices: [], mediatedDevices: [], reservedRegions: [], bindings: [],
+  };
+}
+
+function formation(functions: number): number {
+  const host = largeHost(functions);
+  const description = { hosts: [host], groupClaims: [], owners: [], domains: [], questions: [], scenarios: [] };
+  const times = Array.from({ length: 7 }, () => {
+    const started = performance.now();
+    simulate(description);
+    return performance.now() - started;
+  });
+  return median(times);
+}
+
+export const benchmarks: readonly Benchmark[] = [
+  { name: 'groups and domains of 10,000 functions', run: (): Measurement => ({ value: formation(10_000), unit: 'ms', goal: 50, better: 'lower' }) },
+  {
+    name: 'doubling the host: time against half of it',
+    run: (): Measurement => {
+      const half = formation(10_000);
+      return { value: formation(20_000) / half, unit: '×', goal: 2.2, better: 'lower', against: `10,000 functions in ${half.toFixed(1)} ms` };
+    },
+  },
+];

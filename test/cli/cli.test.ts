@@ -1,0 +1,80 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { NOT_VIABLE, VIABLE } from '../samples.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'iommu-cli-'));
+const file = (name: string, text: string): string => {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+};
+const bad = file('bad.iommu', NOT_VIABLE);
+const good = file('good.iommu', VIABLE);
+
+interface Ran { readonly status: number | null; readonly stdout: string; readonly stderr: string }
+const iommu = (...args: string[]): Ran => spawnSync(process.execPath, ['dist/iommu.cjs', ...args], { encoding: 'utf8' });
+
+describe('exit codes', () => {
+  it('0: clean', () => expect(iommu('check', good).status).toBe(0));
+  it('1: findings', () => expect(iommu('check', good, bad).status).toBe(1));
+  it.each([[[]], [['nonsense']], [['check']], [['check', '--nonsense', good]], [['check', join(folder, 'missing.iommu')]], [['check', folder]], [['check', good, '--format', 'yaml']], [['explain', 'nonsense']], [['trace', good, '--line', '1']]])('2: %j', (args) => {
+    const { status, stderr, stdout } = iommu(...args);
+    expect(status).toBe(2);
+    expect(stderr + stdout).not.toContain('    at ');
+  });
+});
+
+describe('the contract', () => {
+  it('groups --format json', () => {
+    expect(JSON.parse(iommu('groups', good, '--format', 'json').stdout)).toEqual({ groups: [['0000:00:01.0'], ['0000:01:00.0', '0000:01:00.1']] });
+  });
+
+  it('simulate --format json: steps, DMA, findings, addresses as 0x…', () => {
+    const { steps, dma, findings } = JSON.parse(iommu('simulate', good, '--format', 'json').stdout) as { steps: { id: string; text: string; line: number; result: string; messages: string[] }[]; dma: { outcome: string; address: string; trace: object[] }[]; findings: object[] };
+    expect(steps.every((step) => step.result === 'ok' && step.id !== '' && step.text !== '' && step.line > 0 && Array.isArray(step.messages))).toBe(true);
+    expect(dma).toHaveLength(1);
+    expect(dma[0]!.outcome).toBe('memory');
+    expect(dma[0]!.address).toMatch(/^0x[0-9a-f]+$/);
+    expect(dma[0]!.trace.length).toBeGreaterThan(4);
+    expect(findings).toEqual([]);
+  });
+
+  it('simulate --format json of a bad file: the errno, the fault, the findings', () => {
+    const { status, stdout } = iommu('simulate', bad, '--format', 'json');
+    const { steps, dma, findings } = JSON.parse(stdout) as { steps: { result: string }[]; dma: { outcome: string; fault: { code: string } }[]; findings: { code: string }[] };
+    expect(status).toBe(1);
+    expect(steps.map((step) => step.result)).toContain('EPERM');
+    expect(dma[0]!.outcome).toBe('fault');
+    expect(findings.map((finding) => finding.code)).toContain('ownership/group-not-viable');
+  });
+
+  it('trace prints every table entry that was read', () => {
+    const { stdout } = iommu('trace', good);
+    for (const entry of ['root entry', 'context entry', 'level']) expect(stdout).toContain(entry);
+  });
+
+  it('import writes a file once and not over it', () => {
+    const lspci = file('lspci.txt', '00:00.0 Host bridge [0600]: Intel Corporation Device [8086:3e30]\n\n00:01.0 PCI bridge [0604]: Intel Corporation Device [8086:1901] (prog-if 00 [Normal decode])\n\tBus: primary=00, secondary=01, subordinate=01, sec-latency=0\n\tCapabilities: [a0] Express (v2) Root Port (Slot+), MSI 00\n\tCapabilities: [140 v1] Access Control Services\n\t\tACSCap:\tSrcValid+ TransBlk+ ReqRedir+ CmpltRedir+ UpstreamFwd+ EgressCtrl- DirectTrans-\n\t\tACSCtl:\tSrcValid+ TransBlk- ReqRedir+ CmpltRedir+ UpstreamFwd+ EgressCtrl- DirectTrans-\n\n01:00.0 VGA compatible controller [0300]: NVIDIA Corporation Device [10de:2484] (rev a1)\n\tCapabilities: [78] Express (v2) Legacy Endpoint, MSI 00\n\tKernel driver in use: nvidia\n');
+    const out = join(folder, 'host.iommu');
+    expect(iommu('import', lspci, '--out', out).status).toBe(0);
+    expect(readFileSync(out, 'utf8')).toContain('10de:2484');
+    expect(iommu('check', out).status).toBe(0);
+    expect(iommu('import', lspci, '--out', out).status).toBe(2);
+    expect(iommu('import', lspci, '--out', out, '--force').status).toBe(0);
+  });
+
+  it('import of something else says so', () => {
+    const { status, stderr } = iommu('import', file('novel.txt', 'It was a dark and stormy night.\n'));
+    expect(status).toBe(2);
+    expect(stderr).toContain('novel.txt');
+  });
+
+  it('explain prints a page', () => expect(iommu('explain', 'ownership/group-not-viable').stdout).toContain('# ownership/group-not-viable'));
+});
+
+it('npm run --silent iommu works from a checkout', () => {
+  expect(execFileSync('npm', ['run', '--silent', 'iommu', '--', 'groups', good, '--format', 'json'], { encoding: 'utf8' })).toContain('"groups"');
+});
