@@ -23,7 +23,8 @@ function eventLines(event: TraceEvent): string[] {
 function readHead(event: ReadEvent): string {
   const words = event.words.length === 0 ? 'unreadable' : event.words.map((word) => hex(word)).join(' ');
   const permission = event.permission === undefined ? '' : `  ${event.permission.read ? 'r' : '-'}${event.permission.write ? 'w' : '-'}`;
-  return `${event.stage}: ${event.entry} at ${hex(event.address)} = ${styleText('bold', words)}${permission}`;
+  const level = event.level === undefined ? '' : ` (level ${event.level})`;
+  return `${event.stage}: ${event.entry}${level} at ${hex(event.address)} = ${styleText('bold', words)}${permission}`;
 }
 
 const fieldLines = (fields: readonly DecodedField[]): string[] =>

@@ -7,6 +7,7 @@ import { expectationNotMet } from './rules/expectation-not-met.js';
 import { firmwareMapping } from './rules/firmware-mapping.js';
 import { groupClaimDiffers } from './rules/group-claim-differs.js';
 import { groupNotViable } from './rules/group-not-viable.js';
+import { iommuBuildDependent } from './rules/iommu-build-dependent.js';
 import { iommuDisabled } from './rules/iommu-disabled.js';
 import { memlockExceeded } from './rules/memlock-exceeded.js';
 import { neverRefuted } from './rules/never-refuted.js';
@@ -18,7 +19,7 @@ import { unknownCapability } from './rules/unknown-capability.js';
 import type { DiagnosticRule } from './rule.js';
 
 export const RULES: readonly DiagnosticRule[] = [
-  iommuDisabled, deviceHasHostDriver, groupNotViable, noInterruptRemapping, firmwareMapping, memlockExceeded, stepFails,
+  iommuDisabled, iommuBuildDependent, deviceHasHostDriver, groupNotViable, noInterruptRemapping, firmwareMapping, memlockExceeded, stepFails,
   groupClaimDiffers, expectationNotMet, neverRefuted, dmaFaults, dmaBypassesIommu, acsOverride, recordedGroupDiffers, unknownCapability, runStopped,
 ];
 

@@ -1,7 +1,7 @@
 /** The small host that examples of diagnostics share. */
 export function sampleHost(body: string, options: { readonly kernel?: string; readonly iommu?: string } = {}): string {
   const kernel = options.kernel ?? '6.12 cmdline "intel_iommu=on"';
-  const iommu = options.iommu ?? 'interrupt-remapping  coherent  covers rest';
+  const iommu = options.iommu ?? 'covers rest';
   return `host h {
   kernel ${kernel}
   memory 0 size 16GiB

@@ -63,6 +63,8 @@ export interface IommuDescription {
   readonly segment: number;
   /** Functions or bridges (with everything below) in its scope; 'rest' = INCLUDE_PCI_ALL. */
   readonly covers: 'rest' | readonly SubjectId[];
+  /** Functions that firmware's ranges leave out although `covers` would take them in (AMD-01). */
+  readonly except?: readonly SubjectId[];
   /** Bits of input address (MGAW, aw); undefined = the architecture's default. */
   readonly addressWidth?: number;
   /** Bits of physical address (HAW). */

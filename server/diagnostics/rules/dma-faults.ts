@@ -21,7 +21,7 @@ export const dmaFaults: DiagnosticRule = {
         const line = action.fault?.messages.at(-1);
         yield {
           subject: action.id,
-          message: `${action.trace.findLast((event) => event.verdict === 'fault' || event.verdict === 'blocked')?.text ?? 'The request is refused.'}${line === undefined ? '' : ` The kernel logs: "${line}".`}`,
+          message: `${action.trace.findLast((event) => event.verdict === 'fault' || event.verdict === 'blocked')?.text ?? 'The request is refused'}.${line === undefined ? '' : ` The kernel logs: "${line}".`}`,
           related: [],
           fixes: [{ title: 'Expect the fault', preferred: false, edits: [{ kind: 'replace', subject: action.id, text: `${action.text} expect ${action.outcome === 'fault' ? 'fault' : 'blocked'}` }] }],
         };

@@ -9,9 +9,9 @@ export const neverRefuted: DiagnosticRule = {
 
 **Fix.** Close the way: detach or unmap, give the port its ACS controls, or move the device to another slot.`,
   example: {
-    bad: `${sampleHost(onRootPort('function nic at 01:00.0 { class ethernet  driver e1000e }'), { kernel: '6.12 cmdline "intel_iommu=on iommu=pt"' })}never nic reaches memory of h
+    bad: `${sampleHost(onRootPort('function nic at 01:00.0 { class ethernet  driver e1000e }'), { kernel: '6.12 cmdline "intel_iommu=on iommu=pt"' })}never nic reaches memory of host
 `,
-    good: `${sampleHost(onRootPort('function nic at 01:00.0 { class ethernet  driver e1000e }'))}never nic reaches memory of h
+    good: `${sampleHost(onRootPort('function nic at 01:00.0 { class ethernet  driver e1000e }'))}never nic reaches memory of host
 `,
   },
   *check(_description, report): Generator<Found> {

@@ -14,7 +14,7 @@ binding to an iommufd fails with EPERM as well. The two have separate switches.
 **Fix.** Switch interrupt remapping on in firmware and kernel (no \`intremap=off\`). If the guest is trusted, accept the risk with \`vfio_iommu_type1.allow_unsafe_interrupts=1\` or
 \`iommufd.allow_unsafe_interrupts=1\`.`,
   example: {
-    bad: `${sampleHost(onRootPort('function gpu at 01:00.0 { class vga  driver vfio-pci }'), { iommu: 'coherent  covers rest' })}vm guest on h { memory 1GiB  through iommufd  assign gpu }
+    bad: `${sampleHost(onRootPort('function gpu at 01:00.0 { class vga  driver vfio-pci }'), { iommu: 'interrupt-remapping no  covers rest' })}vm guest on h { memory 1GiB  through iommufd  assign gpu }
 `,
     good: `${sampleHost(onRootPort('function gpu at 01:00.0 { class vga  driver vfio-pci }'))}vm guest on h { memory 1GiB  through iommufd  assign gpu }
 `,
@@ -28,7 +28,7 @@ binding to an iommufd fails with EPERM as well. The two have separate switches.
         subject: step.origin,
         message: `${refusal(step)}: the IOMMU does not remap interrupts, so an assigned device could raise any interrupt of the host.${kernelSays(step)}`,
         related: iommus.map((unit) => ({ subject: unit.id, message: `${unit.name} has no interrupt-remapping` })),
-        fixes: iommus.length === 0 ? [] : [{ title: `Give ${iommus.map((unit) => unit.name).join(', ')} interrupt remapping`, preferred: true, edits: iommus.map((unit) => ({ kind: 'insert-inside' as const, subject: unit.id, text: 'interrupt-remapping' })) }],
+        fixes: iommus.length === 0 ? [] : [{ title: `Give ${iommus.map((unit) => unit.name).join(', ')} interrupt remapping`, preferred: true, edits: iommus.map((unit) => ({ kind: 'set-property' as const, subject: unit.id, property: 'interrupt-remapping', text: 'interrupt-remapping' })) }],
       };
     }
   },

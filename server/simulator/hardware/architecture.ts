@@ -22,6 +22,8 @@ export interface UnitRequest {
   readonly pasid?: number;
   readonly privileged: boolean;
   readonly execute: boolean;
+  /** The 32 bits that a write carries, where they matter: a message-signalled interrupt. Undefined = not known. */
+  readonly data?: number;
 }
 
 export type UnitAnswer =
@@ -40,12 +42,16 @@ export interface UnitFault {
   readonly flags?: number;
   /** False when the entry's FPD / SA / SE bits suppress the record: no message then. */
   readonly recorded: boolean;
+  /** AMD: the domain number that the event names. */
+  readonly domainId?: number;
+  /** VT-d: which interrupt remapping entry a blocked interrupt wanted. */
+  readonly interruptIndex?: number;
 }
 
 /** What the Linux driver gives a requester ID; see hw-x86 4.1. */
 export type DeviceEntry =
   | { readonly kind: 'blocked' }
-  | { readonly kind: 'identity' }
+  | { readonly kind: 'identity'; /** AMD: the device uses ATS. */ readonly ats?: boolean }
   | { readonly kind: 'paging'; readonly table: PageTable; readonly domainId: number; readonly ats: boolean };
 
 /** A page table in simulated memory, written by the driver's code of this architecture. */
@@ -71,6 +77,8 @@ export interface PageTable {
   runs(limit: number): { readonly runs: readonly MappedRun[]; readonly total: number };
   /** Gives the table pages back. */
   free(): void;
+  /** VT-d: leaves carry SNP (`enforce_cache_coherency`). To be set while the table is empty (COH-03). */
+  snooped?: boolean;
 }
 
 export interface MappedRun {
@@ -120,6 +128,8 @@ export interface DriverProfile {
   /** Major * 1000 + minor: 5013, 6012. */
   readonly version: number;
   readonly commandLine: ReadonlyMap<string, readonly string[]>;
+  /** Takes lines that the driver logs while it works and that no errno tells, without time stamp. */
+  readonly log?: (line: string) => void;
 }
 
 export interface IommuArchitecture {

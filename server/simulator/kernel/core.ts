@@ -26,6 +26,18 @@ export interface Kernel {
   createGroup(devices: readonly Device[], name: string | null): Group;
   /** `iommu_paging_domain_alloc` / `iommu_domain_alloc`: an empty unmanaged domain for this device. @throws Refusal */
   allocateDomain(device: Device, name: string): PagingDomain;
+  /** Who is told when drivers come and go: VFIO adds itself once. */
+  readonly driverListeners: Set<DriverListener>;
+}
+
+/** The driver core's side of VFIO: its drivers' probe and remove, and in the old model its bus notifier (OLD-04). */
+export interface DriverListener {
+  /** The driver's own probe, after DMA ownership was counted. @throws Refusal: the device stays without driver (VFG-22) */
+  probe?(device: Device, driver: string): void;
+  /** BOUND_DRIVER. @throws Refusal 'BUG' (OLD-04, VFG-21) */
+  bound?(device: Device, driver: string): void;
+  /** The driver's remove, before it lets go. @throws Refusal when it would wait for its user (VFG-23) */
+  remove?(device: Device, driver: string): void;
 }
 
 export type Device = {
@@ -43,6 +55,8 @@ export type Device = {
   readonly reservedRegions: readonly ReservedRegion[];
   /** RSV-43: some region is DIRECT. */
   readonly requireDirect: boolean;
+  /** Below an external-facing port (DOM-22). */
+  readonly untrusted?: boolean;
   busMaster: boolean;
 } & (
   | { readonly kind: 'pci'; readonly description: FunctionDescription }

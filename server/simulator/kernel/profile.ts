@@ -14,6 +14,10 @@ export interface KernelProfile {
   readonly name: string;
   /** major * 1000 + minor. */
   readonly version: number;
+  /** major * 1000 + minor of the kernel that was asked for, which may be newer than the profile: tables of devices have entries since a release. */
+  readonly release: number;
+  /** Every unit scans the bus when it registers (>= 6.1), or one scan finds the devices of all units (GRL-06). */
+  readonly busScan: 'once' | 'per-unit';
   readonly ownership: Ownership;
   /** Mediated devices in type1: an external domain without checks, or the emulated-group list (VFT-11, VFT-15). */
   readonly mediated: 'external-domain' | 'emulated-group';
@@ -26,6 +30,10 @@ export interface KernelProfile {
   readonly wrapErrno: 'EINVAL' | 'EOVERFLOW';
   /** errno when type1 cannot allocate a domain (EIO up to 6.10, driver errno after). */
   readonly domainAllocation: 'EIO' | 'driver';
+  /** Type1's update of virtual addresses and UNMAP_ALL: not there (< 5.12), with waiting (VFT-54), refused beside mediated devices (>= 6.1 stable). */
+  readonly vaddrUpdate: 'absent' | 'waits' | 'no-emulated';
+  /** errno of SET_CONTAINER with a file that is no container (VFG-13: EBADFD since iommufd). */
+  readonly notContainer: 'EINVAL' | 'EBADFD';
   /** VFIO_TYPE1_NESTING_IOMMU answered (<= 6.12). */
   readonly type1Nesting: boolean;
   /** DIRECT regions: VT-d refuses unmanaged attach with EPERM (< 6.6), core refuses blocking with EINVAL (>= 6.6): RSV-44, RSV-45. */
@@ -39,27 +47,39 @@ export interface KernelProfile {
   readonly lazyType: boolean;
   /** Who must have interrupt isolation: the bus (5.13), an irq domain or device (6.1), every device of the group (>= 6.3). */
   readonly msiIsolation: 'bus' | 'irq-domain' | 'group';
+  /** A device of a group cannot take the domain: the earlier ones keep it, or all go back (ATT-03). */
+  readonly failedAttach: 'earlier-keep' | 'all-go-back';
+  /** What the `bind` file answers when a device does not bind: always ENODEV, or what the probe said (OWN-21, >= 5.14). */
+  readonly bindAnswer: 'ENODEV' | 'probe';
+  /** A map failure in the set-up of a default domain is ignored (<= 6.3) or retried and told (RSV-41). */
+  readonly directMappingFailure: 'ignored' | 'told';
+  /** Different default-domain needs inside one group: the global default (<= 6.3, DOM-24), or identity wins (DOM-20). */
+  readonly conflictingTypes: 'global-default' | 'identity';
+  /** "Default domain type: Translated " ends with a blank when the command line did not choose it (<= 6.3, DOM-05). */
+  readonly trailingBlank: boolean;
   /** Error message text of a VT-d fault line: "[DMA Read NO_PASID]" with 0x%02x (newer) or "[DMA Read] ... PASID ffffffff" with %02d. */
   readonly vtdFaultLine: 'pasid-ffffffff' | 'no-pasid';
 }
 
 const NEWEST: KernelProfile = {
-  name: '6.19', version: 6019, ownership: 'dma-owner', mediated: 'emulated-group', iommufd: true, cdev: true, iommufdPasid: true,
-  wrapErrno: 'EOVERFLOW', domainAllocation: 'driver', type1Nesting: false, directRegions: 'core-einval', vtdBlockedDomain: true,
+  name: '6.19', version: 6019, release: 6019, busScan: 'per-unit', ownership: 'dma-owner', mediated: 'emulated-group', iommufd: true, cdev: true, iommufdPasid: true,
+  wrapErrno: 'EOVERFLOW', domainAllocation: 'driver', type1Nesting: false, vaddrUpdate: 'no-emulated', notContainer: 'EBADFD', directRegions: 'core-einval', vtdBlockedDomain: true,
   amdBlockedDomain: true, groupType: 'unowned', lazyType: true, msiIsolation: 'group', vtdFaultLine: 'no-pasid',
+  failedAttach: 'all-go-back', bindAnswer: 'probe', directMappingFailure: 'told', conflictingTypes: 'identity', trailingBlank: false,
 };
-const V6_12: KernelProfile = { ...NEWEST, name: '6.12', version: 6012, iommufdPasid: false, wrapErrno: 'EINVAL', type1Nesting: true };
-const V6_6: KernelProfile = { ...V6_12, name: '6.6', version: 6006, domainAllocation: 'EIO', amdBlockedDomain: false };
+const V6_12: KernelProfile = { ...NEWEST, name: '6.12', version: 6012, release: 6012, iommufdPasid: false, wrapErrno: 'EINVAL', type1Nesting: true };
+const V6_6: KernelProfile = { ...V6_12, name: '6.6', version: 6006, release: 6006, domainAllocation: 'EIO', amdBlockedDomain: false };
 const V6_1: KernelProfile = {
-  ...V6_6, name: '6.1', version: 6001, iommufd: false, cdev: false, directRegions: 'vtd-eperm', vtdBlockedDomain: false,
+  ...V6_6, name: '6.1', version: 6001, release: 6001, iommufd: false, cdev: false, notContainer: 'EINVAL', directRegions: 'vtd-eperm', vtdBlockedDomain: false,
   groupType: 'single-unbound', msiIsolation: 'irq-domain',
+  failedAttach: 'earlier-keep', directMappingFailure: 'ignored', conflictingTypes: 'global-default', trailingBlank: true,
 };
-const V5_19: KernelProfile = { ...V6_1, name: '5.19', version: 5019 };
+const V5_19: KernelProfile = { ...V6_1, name: '5.19', version: 5019, release: 5019, busScan: 'once' };
 const V5_13: KernelProfile = {
-  ...V5_19, name: '5.13', version: 5013, ownership: 'viability', mediated: 'external-domain', lazyType: false, msiIsolation: 'bus',
-  vtdFaultLine: 'pasid-ffffffff',
+  ...V5_19, name: '5.13', version: 5013, release: 5013, ownership: 'viability', mediated: 'external-domain', vaddrUpdate: 'waits', lazyType: false, msiIsolation: 'bus',
+  vtdFaultLine: 'pasid-ffffffff', bindAnswer: 'ENODEV',
 };
-const V5_10: KernelProfile = { ...V5_13, name: '5.10', version: 5010 };
+const V5_10: KernelProfile = { ...V5_13, name: '5.10', version: 5010, release: 5010, vaddrUpdate: 'absent' };
 
 /** Oldest first. */
 export const PROFILES: readonly KernelProfile[] = [V5_10, V5_13, V5_19, V6_1, V6_6, V6_12, NEWEST];
@@ -70,9 +90,10 @@ export function versionNumber(text: string): number | null {
   return match ? Number(match[1]) * 1000 + Number(match[2]) : null;
 }
 
-/** The newest profile that is not newer than `version`; the oldest for anything older; the newest for "newest" or "". */
+/** The newest profile that is not newer than `version`, with its `release`; the oldest for anything older; the newest for "newest" or "". */
 export function profileFor(version: string): KernelProfile {
   const wanted = versionNumber(version);
   if (wanted === null) return NEWEST;
-  return PROFILES.findLast((profile) => profile.version <= wanted) ?? V5_10;
+  const profile = PROFILES.findLast(({ version: known }) => known <= wanted) ?? V5_10;
+  return profile.release === wanted ? profile : { ...profile, release: wanted };
 }

@@ -2,7 +2,8 @@
  * Sparse physical memory: 4 KiB pages of 64-bit words, made when first written. Words are held as two 32-bit halves,
  * because walkers split addresses and entries that way without BigInt.
  */
-import { PAGE_SHIFT, type PhysicalAddress } from './address.js';
+import { type AddressRange, type PhysicalAddress } from './address.js';
+import { frameOf, highHalf, lowHalf, wordOf } from './frame.js';
 
 /** More simulated memory was asked for than one run may use. */
 export class ResourceLimit extends Error {}
@@ -10,12 +11,29 @@ export class ResourceLimit extends Error {}
 /** Table and data pages that one run may touch: 1 GiB of simulated words. */
 export const MAX_PAGES = 262_144;
 
+/** Table pages are taken from here downwards: 512 GiB, which every unit with 39 physical bits reaches. */
+export const TABLE_TOP = 0x80_0000_0000n as PhysicalAddress;
+
 const WORD_HALVES = 1024;
+
+export interface MemoryOptions {
+  /** Where memory answers at all; a read elsewhere is an error for whoever reads. Undefined: everywhere. */
+  readonly installed?: readonly AddressRange<PhysicalAddress>[];
+  /** End (exclusive) of the region that tables are allocated from, downwards. */
+  readonly tableTop?: PhysicalAddress;
+}
 
 export class PhysicalMemory {
   private readonly pages = new Map<number, Uint32Array>();
+  private readonly installedFrames: readonly { first: number; last: number }[] | null;
+  /** Frames given back, most recent last. */
+  private readonly released: number[] = [];
+  private nextFrame: number;
 
-  constructor(private readonly maxPages = MAX_PAGES) {}
+  constructor(private readonly maxPages = MAX_PAGES, options: MemoryOptions = {}) {
+    this.installedFrames = options.installed?.map(({ start, last }) => ({ first: frameOf(start), last: frameOf(last) })) ?? null;
+    this.nextFrame = frameOf(options.tableTop ?? TABLE_TOP);
+  }
 
   /** The 1024 halves (low, high, low, ...) of page frame `pfn` if anything was ever written there. */
   page(pfn: number): Uint32Array | undefined {
@@ -32,22 +50,52 @@ export class PhysicalMemory {
     return fresh;
   }
 
+  /** Whether a read of frame `pfn` is answered: by RAM, or by anything when the RAM is not described. */
+  answers(pfn: number): boolean {
+    return this.installedFrames === null || this.pages.has(pfn) || this.installedFrames.some(({ first, last }) => first <= pfn && pfn <= last);
+  }
+
   /** The word at `address`, rounded down to 8 bytes; untouched memory reads as 0. */
   readWord(address: PhysicalAddress): bigint {
-    const page = this.pages.get(Number(address >> BigInt(PAGE_SHIFT)));
+    const page = this.pages.get(frameOf(address));
     if (page === undefined) return 0n;
-    const half = (Number(address & 0xfffn) >> 3) << 1;
-    return (BigInt(page[half + 1]!) << 32n) | BigInt(page[half]!);
+    const half = halfIndex(address);
+    return wordOf(page[half]!, page[half + 1]!);
   }
 
   writeWord(address: PhysicalAddress, value: bigint): void {
-    const page = this.pageForWriting(Number(address >> BigInt(PAGE_SHIFT)));
-    const half = (Number(address & 0xfffn) >> 3) << 1;
-    page[half] = Number(value & 0xffff_ffffn);
-    page[half + 1] = Number((value >> 32n) & 0xffff_ffffn);
+    const page = this.pageForWriting(frameOf(address));
+    const half = halfIndex(address);
+    page[half] = lowHalf(value);
+    page[half + 1] = highHalf(value);
   }
 
+  /** Makes the page untouched again. */
   forget(pfn: number): void {
     this.pages.delete(pfn);
   }
+
+  /**
+   * `count` consecutive frames for tables, untouched; returns the first. Single frames are reused after `release`.
+   * Deterministic: the same calls give the same frames.
+   */
+  allocate(count = 1): number {
+    if (count === 1) {
+      const reused = this.released.pop();
+      if (reused !== undefined) return reused;
+    }
+    this.nextFrame -= count;
+    return this.nextFrame;
+  }
+
+  /** Gives a frame of `allocate` back. */
+  release(pfn: number): void {
+    this.forget(pfn);
+    this.released.push(pfn);
+  }
+}
+
+/** Index of the low half of the word at `address` within its page. */
+function halfIndex(address: bigint): number {
+  return ((lowHalf(address) & 0xfff) >>> 3) << 1;
 }

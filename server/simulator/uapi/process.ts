@@ -3,7 +3,7 @@
  */
 import { Refusal } from '../errno.js';
 import type { Permission, SubjectId } from '../description.js';
-import type { PhysicalAddress, VirtualAddress } from '../memory/address.js';
+import { hex, type PhysicalAddress, type VirtualAddress } from '../memory/address.js';
 
 export type Capability = 'IPC_LOCK' | 'SYS_RAWIO' | 'SYS_RESOURCE' | 'SYS_ADMIN';
 
@@ -25,6 +25,8 @@ export interface MemoryArea {
 export interface MemoryPiece {
   readonly physical: PhysicalAddress;
   readonly size: bigint;
+  /** A mapped BAR: no `struct page`, so nothing is counted as locked for it (VFT-43). */
+  readonly device?: boolean;
 }
 
 /** Anything a file descriptor stands for. */
@@ -49,7 +51,8 @@ export class Process {
 
   constructor(
     readonly name: string,
-    readonly user: User,
+    /** Changes with setuid. */
+    public user: User,
     readonly capabilities: Set<Capability>,
     /** RLIMIT_MEMLOCK in bytes; null = unlimited. */
     public memlock: bigint | null,
@@ -66,8 +69,7 @@ export class Process {
   }
 
   close(fd: number): void {
-    const file = this.files.get(fd);
-    if (file === undefined) throw new Refusal('EBADF', 'VFG-13', `file descriptor ${fd} is not open`);
+    const file = this.file(fd);
     this.files.delete(fd);
     file.release();
   }
@@ -82,35 +84,92 @@ export class Process {
     return this.areas.find((area) => area.start <= address && address < area.start + area.size);
   }
 
+  /** The file behind a descriptor. @throws Refusal EBADF */
+  file(fd: number): OpenFile {
+    const file = this.files.get(fd);
+    if (file === undefined) throw new Refusal('EBADF', 'VFG-13', `file descriptor ${fd} is not open in ${this.name}`);
+    return file;
+  }
+
   /**
-   * The physical pieces behind [start, start+size), in order.
+   * The host memory behind [start, start+size) in order, as large as it is contiguous. Pieces before a bad page are
+   * given out before it throws, so that a caller who counts them meets its limit where the kernel would.
    * @throws Refusal EFAULT where no area is mapped, or where `need.write` meets a read-only area.
    */
-  pieces(start: VirtualAddress, size: bigint, need: Permission): MemoryPiece[] {
-    const found: MemoryPiece[] = [];
-    let at: bigint = start;
-    const end = start + size;
-    while (at < end) {
-      const area = this.areaAt(at);
-      if (area === undefined) throw new Refusal('EFAULT', 'VFT-40', `nothing is mapped at virtual address 0x${at.toString(16)} of ${this.name}`);
-      if (need.write && !area.writable) throw new Refusal('EFAULT', 'VFT-43', `${area.name} of ${this.name} is read-only`);
-      at = collectPieces(area, at, end, found);
+  *eachPiece(start: bigint, size: bigint, need: Permission): Generator<MemoryPiece> {
+    let joined: MemoryPiece | undefined;
+    for (const next of this.piecesAsMapped(start, start + size, need)) {
+      if (next instanceof Refusal) {
+        if (joined !== undefined) yield joined;
+        throw next;
+      }
+      if (joined !== undefined && continues(joined, next)) {
+        joined = { physical: joined.physical, size: joined.size + next.size, device: joined.device };
+        continue;
+      }
+      if (joined !== undefined) yield joined;
+      joined = next;
     }
-    return found;
+    if (joined !== undefined) yield joined;
+  }
+
+  /** All of `eachPiece`. @throws Refusal EFAULT */
+  pieces(start: bigint, size: bigint, need: Permission): MemoryPiece[] {
+    return [...this.eachPiece(start, size, need)];
+  }
+
+  /** The pieces one by one; at the first page that cannot be had, the reason, and no more. */
+  private *piecesAsMapped(start: bigint, end: bigint, need: Permission): Generator<MemoryPiece | Refusal> {
+    for (let at = start; at < end; ) {
+      const area = this.areaAt(at);
+      if (area === undefined) return yield new Refusal('EFAULT', 'VFT-40', `nothing is mapped at virtual address ${hex(at)} of ${this.name}`);
+      if (need.write && !area.writable) return yield new Refusal('EFAULT', 'VFT-43', `${area.name} of ${this.name} is read-only`);
+      const stop = area.start + area.size < end ? area.start + area.size : end;
+      yield* piecesWithin(area, at, stop);
+      at = stop;
+    }
   }
 }
 
-/** Adds the pieces of `area` that lie in [from, end); returns where it stopped. */
-function collectPieces(area: MemoryArea, from: bigint, end: bigint, found: MemoryPiece[]): bigint {
-  let pieceStart: bigint = area.start;
-  for (const piece of area.pieces) {
-    const pieceEnd = pieceStart + piece.size;
-    if (from < pieceEnd && from < end) {
-      const last = end < pieceEnd ? end : pieceEnd;
-      found.push({ physical: (piece.physical + (from - pieceStart)) as PhysicalAddress, size: last - from });
-      from = last;
-    }
-    pieceStart = pieceEnd;
+const continues = (before: MemoryPiece, next: MemoryPiece): boolean => before.device === next.device && before.physical + before.size === next.physical;
+
+/** Where each piece of an area begins in it; computed once, because a VM's memory has thousands of pieces. */
+const offsets = new WeakMap<MemoryArea['pieces'], readonly bigint[]>();
+
+function pieceOffsets(pieces: MemoryArea['pieces']): readonly bigint[] {
+  let known = offsets.get(pieces);
+  if (known === undefined) {
+    let at = 0n;
+    known = pieces.map((piece) => {
+      const begins = at;
+      at += piece.size;
+      return begins;
+    });
+    offsets.set(pieces, known);
   }
-  return from;
+  return known;
+}
+
+/** The parts of the area's pieces that lie in [from, stop), which is inside the area. */
+function* piecesWithin(area: MemoryArea, from: bigint, stop: bigint): Generator<MemoryPiece> {
+  const begins = pieceOffsets(area.pieces);
+  for (let i = lastNotAbove(begins, from - area.start); from < stop; i++) {
+    const piece = area.pieces[i]!;
+    const skipped = from - area.start - begins[i]!;
+    const size = piece.size - skipped < stop - from ? piece.size - skipped : stop - from;
+    yield { physical: (piece.physical + skipped) as PhysicalAddress, size, device: area.kind === 'device' };
+    from += size;
+  }
+}
+
+/** Index of the last number that is not above `value`; the numbers ascend and the first is not above it. */
+function lastNotAbove(numbers: readonly bigint[], value: bigint): number {
+  let low = 0;
+  let high = numbers.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (numbers[middle]! <= value) low = middle;
+    else high = middle - 1;
+  }
+  return low;
 }

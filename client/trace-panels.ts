@@ -1,0 +1,158 @@
+/** The trace view: one panel per file, beside its editor; survives a reload of the window. */
+import { Disposable, Uri, ViewColumn, env, window, workspace, Range, type Webview, type WebviewPanel, type WebviewPanelSerializer } from 'vscode';
+import { fromView, type FromView, type PlaceView, type SimulationView, type ToView } from '../server/protocol.js';
+import { actionOnLine, normalUri, type Simulations } from './simulations.js';
+
+interface OpenPanel {
+  readonly panel: WebviewPanel;
+  readonly uri: string;
+  simulation: SimulationView | null;
+  /** The action to select when the view is ready. */
+  wanted: string | undefined;
+  ready: boolean;
+}
+
+export class TracePanels implements WebviewPanelSerializer, Disposable {
+  static readonly viewType = 'iommu.trace';
+  readonly #open = new Map<string, OpenPanel>();
+  readonly #subscriptions: Disposable;
+
+  constructor(private readonly extension: Uri, private readonly simulations: Simulations) {
+    this.#subscriptions = Disposable.from(
+      simulations.onDidChange((uri) => void this.#refresh(uri)),
+      window.onDidChangeTextEditorSelection(({ textEditor, selections }) => this.#followCursor(textEditor.document.uri.toString(), selections[0]?.active.line)),
+    );
+  }
+
+  /** The file whose view is in front, if one is. */
+  get activeFile(): string | undefined {
+    for (const { panel, uri } of this.#open.values()) if (panel.active) return uri;
+    return undefined;
+  }
+
+  /** Opens or reveals the view of a file, with an action selected. */
+  async show(uri: string, action?: string): Promise<void> {
+    const known = this.#open.get(uri);
+    if (known) {
+      known.wanted = action;
+      known.panel.reveal(undefined, true);
+    } else {
+      const panel = window.createWebviewPanel(TracePanels.viewType, titleOf(uri), { viewColumn: ViewColumn.Beside, preserveFocus: true });
+      this.#adopt(panel, uri, action);
+    }
+    await this.#refresh(uri);
+  }
+
+  /** Called by the editor for a panel that was open when the window was closed. */
+  async deserializeWebviewPanel(panel: WebviewPanel, state: unknown): Promise<void> {
+    const uri = typeof state === 'object' && state !== null && 'uri' in state && typeof state.uri === 'string' ? normalUri(state.uri) : undefined;
+    if (!uri || this.#open.has(uri)) {
+      panel.dispose();
+      return;
+    }
+    this.#adopt(panel, uri, undefined);
+    await workspace.openTextDocument(Uri.parse(uri)).then(() => this.#refresh(uri), () => this.#post(uri, { type: 'empty', reason: 'The file of this view is not there any more.' }));
+  }
+
+  #adopt(panel: WebviewPanel, uri: string, wanted: string | undefined): void {
+    this.#open.set(uri, { panel, uri, simulation: null, wanted, ready: false });
+    panel.onDidDispose(() => this.#open.delete(uri));
+    panel.webview.onDidReceiveMessage((message: unknown) => void this.#receive(uri, fromView(message)));
+    panel.webview.options = { enableScripts: true, localResourceRoots: [Uri.joinPath(this.extension, 'dist')] };
+    panel.webview.html = pageOf(panel.webview, this.extension);
+  }
+
+  async #refresh(uri: string): Promise<void> {
+    const open = this.#open.get(uri);
+    if (!open) return;
+    try {
+      open.simulation = await this.simulations.of(uri);
+    } catch (error) {
+      this.#post(uri, { type: 'empty', reason: `The simulation failed: ${String(error)}` });
+      return;
+    }
+    this.#send(open);
+  }
+
+  #send(open: OpenPanel): void {
+    if (!open.ready) return;
+    const { simulation, wanted } = open;
+    open.wanted = undefined;
+    this.#post(open.uri, simulation ? { type: 'show', simulation, select: wanted } : { type: 'empty', reason: 'There is nothing to simulate in this file yet.' });
+  }
+
+  #post(uri: string, message: ToView): void {
+    void this.#open.get(uri)?.panel.webview.postMessage(message);
+  }
+
+  async #receive(uri: string, message: FromView | null): Promise<void> {
+    const open = this.#open.get(uri);
+    if (!open || !message) return;
+    switch (message.type) {
+      case 'ready':
+        open.ready = true;
+        if (open.simulation) this.#send(open);
+        return;
+      case 'reveal':
+        return reveal(message.place, message.focus === true);
+      case 'copy':
+        await env.clipboard.writeText(message.text);
+        window.setStatusBarMessage('Copied.', 2000);
+        return;
+      case 'save':
+        return save(message.name, message.text, uri);
+    }
+  }
+
+  #followCursor(uri: string, line: number | undefined): void {
+    const open = this.#open.get(uri);
+    if (!open?.simulation || line === undefined || open.panel.active) return;
+    if (!workspace.getConfiguration('iommu').get('trace.followCursor', true)) return;
+    const action = actionOnLine(open.simulation, uri, line, ['dma', 'step', 'never']);
+    if (action) this.#post(uri, { type: 'select', action: action.id });
+  }
+
+  dispose(): void {
+    this.#subscriptions.dispose();
+    for (const { panel } of this.#open.values()) panel.dispose();
+  }
+}
+
+const titleOf = (uri: string): string => `Trace: ${Uri.parse(uri).path.split('/').at(-1) ?? ''}`;
+
+/** Selects a place in its editor, which stays where it is open. */
+async function reveal({ uri, range }: PlaceView, focus: boolean): Promise<void> {
+  const target = Uri.parse(uri);
+  const visible = window.visibleTextEditors.find(({ document }) => document.uri.toString() === target.toString());
+  const selection = new Range(range.start.line, range.start.character, range.end.line, range.end.character);
+  try {
+    await window.showTextDocument(target, { viewColumn: visible?.viewColumn ?? ViewColumn.One, preserveFocus: !focus, selection });
+  } catch (error) {
+    void window.showErrorMessage(`${target.path} cannot be opened: ${String(error)}`);
+  }
+}
+
+async function save(name: string, text: string, beside: string): Promise<void> {
+  const target = await window.showSaveDialog({ defaultUri: Uri.joinPath(Uri.parse(beside), '..', name) });
+  if (target) await workspace.fs.writeFile(target, new TextEncoder().encode(text));
+}
+
+/** The page of the view: its script and its style sheet, nothing else may be loaded. */
+function pageOf(webview: Webview, extension: Uri): string {
+  const nonce = crypto.randomUUID().replaceAll('-', '');
+  const resource = (name: string) => webview.asWebviewUri(Uri.joinPath(extension, 'dist', name)).toString();
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src ${webview.cspSource}; script-src 'nonce-${nonce}'">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <title>IOMMU trace</title>
+  <link rel="stylesheet" href="${resource('trace.css')}">
+</head>
+<body>
+  <div id="app"></div>
+  <script nonce="${nonce}" src="${resource('trace.js')}"></script>
+</body>
+</html>`;
+}

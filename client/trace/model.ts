@@ -1,0 +1,120 @@
+/** What the view shows, as plain data, and how it changes. Nothing here knows the screen. */
+import type { ActionView, HostView, RunView, SimulationView, TraceStepView, ViewState } from '../../server/protocol.js';
+
+/** One row of the list on the left. */
+export type Row =
+  | { readonly kind: 'host'; readonly id: string; readonly host: HostView }
+  | { readonly kind: 'run'; readonly id: string; readonly run: RunView }
+  | { readonly kind: 'action'; readonly id: string; readonly action: ActionView };
+
+export interface Model {
+  readonly simulation: SimulationView | null;
+  /** Why there is nothing to show. */
+  readonly reason: string;
+  readonly rows: readonly Row[];
+  /** Index into `rows`; -1 while there are none. */
+  readonly row: number;
+  /** Index into the trace of the selected action. */
+  readonly step: number;
+  /** One of `stagesOf`, or ALL. */
+  readonly stage: string;
+}
+
+export type Change =
+  | { readonly type: 'show'; readonly simulation: SimulationView; readonly select?: string; readonly saved?: ViewState | null }
+  | { readonly type: 'empty'; readonly reason: string }
+  | { readonly type: 'select'; readonly id: string }
+  | { readonly type: 'row'; readonly row: number }
+  | { readonly type: 'step'; readonly step: number }
+  | { readonly type: 'stage'; readonly stage: string };
+
+export const ALL = 'all';
+
+export const EMPTY: Model = { simulation: null, reason: '', rows: [], row: -1, step: 0, stage: ALL };
+
+export function change(model: Model, event: Change): Model {
+  switch (event.type) {
+    case 'empty': return { ...EMPTY, reason: event.reason };
+    case 'show': return show(model, event.simulation, event.select, event.saved);
+    case 'select': return selectRow(model, model.rows.findIndex(({ id }) => id === event.id));
+    case 'row': return selectRow(model, event.row);
+    case 'step': return { ...model, step: event.step };
+    case 'stage': return onVisibleStep({ ...model, stage: event.stage });
+  }
+}
+
+/** Keeps what was selected when the file is simulated anew. */
+function show(model: Model, simulation: SimulationView, select: string | undefined, saved: ViewState | null | undefined): Model {
+  const rows = rowsOf(simulation);
+  const indexOf = new Map(rows.map(({ id }, index) => [id, index]));
+  const before = model.simulation ? { action: model.rows[model.row]?.id, step: model.step } : saved?.uri === simulation.uri ? saved : null;
+  const kept = before?.action === undefined ? undefined : indexOf.get(before.action);
+  const asked = select === undefined ? undefined : indexOf.get(select);
+  const row = asked ?? kept ?? firstOfInterest(rows);
+  const step = row === kept ? before?.step ?? 0 : 0;
+  return onVisibleStep({ ...model, simulation, reason: '', rows, row, step });
+}
+
+function rowsOf({ hosts, runs }: SimulationView): Row[] {
+  const rows: Row[] = hosts.map((host) => ({ kind: 'host', id: `host ${host.name}`, host }));
+  runs.forEach((run, index) => {
+    rows.push({ kind: 'run', id: `run ${index}`, run });
+    for (const action of run.actions) rows.push({ kind: 'action', id: action.id, action });
+  });
+  return rows;
+}
+
+/** The first DMA, else the first action, else the first row. */
+function firstOfInterest(rows: readonly Row[]): number {
+  const dma = rows.findIndex((row) => row.kind === 'action' && row.action.kind === 'dma');
+  return dma >= 0 ? dma : Math.max(rows.findIndex(({ kind }) => kind === 'action'), rows.length > 0 ? 0 : -1);
+}
+
+function selectRow(model: Model, row: number): Model {
+  if (row < 0 || row >= model.rows.length || row === model.row) return model;
+  return onVisibleStep({ ...model, row, step: 0 });
+}
+
+/** Moves the step to one that the filter shows; a filter that shows none is lifted. */
+function onVisibleStep(model: Model): Model {
+  const action = actionOf(model);
+  if (!action || action.trace.length === 0) return { ...model, step: 0 };
+  const visible = visibleSteps(action, model.stage);
+  if (visible.length === 0) return { ...model, stage: ALL, step: Math.min(model.step, action.trace.length - 1) };
+  return { ...model, step: visible.find((index) => index >= model.step) ?? visible.at(-1)! };
+}
+
+export function actionOf({ rows, row }: Model): ActionView | null {
+  const selected = rows[row];
+  return selected?.kind === 'action' ? selected.action : null;
+}
+
+const stageOf = ({ kind, stage }: TraceStepView): string => stage ?? (kind === 'hop' ? 'fabric' : kind);
+
+/** The stages that a trace goes through, in order of appearance. */
+export const stagesOf = (action: ActionView): string[] => [...new Set(action.trace.map(stageOf))];
+
+/** Indices of the steps that a filter shows, ascending. */
+export function visibleSteps({ trace }: ActionView, stage: string): number[] {
+  const indices = trace.map((_, index) => index);
+  return stage === ALL ? indices : indices.filter((index) => stageOf(trace[index]!) === stage);
+}
+
+const isFault = (step: TraceStepView): boolean => step.kind === 'fault' || step.verdict === 'fault' || step.verdict === 'blocked';
+
+/** Where the first fault is: in the selected action, else in the first that has one. */
+export function firstFault(model: Model): { readonly row: number; readonly step: number } | null {
+  const order = [model.row, ...model.rows.keys()];
+  for (const row of order) {
+    const candidate = model.rows[row];
+    const step = candidate?.kind === 'action' ? candidate.action.trace.findIndex(isFault) : -1;
+    if (step >= 0) return { row, step };
+  }
+  return null;
+}
+
+/** Next row that can be selected in a direction; the same when there is none. */
+export function nextRow({ rows, row }: Model, by: 1 | -1): number {
+  for (let next = row + by; next >= 0 && next < rows.length; next += by) if (rows[next]!.kind !== 'run') return next;
+  return row;
+}

@@ -1,0 +1,143 @@
+/** A host: kernel, memory, IOMMU units, devices outside of the fabric, reserved regions, bindings. */
+import type {
+  HostDescription, IommuArchitectureName, IommuDescription, KernelDescription, MediatedDeviceDescription, MediatedKind, PlatformDeviceDescription,
+  ReservedRegionDescription, ReservedType, SubjectId,
+} from '../../server/simulator/description.js';
+import type { AddressRange, PhysicalAddress } from '../../server/simulator/memory/address.js';
+import * as ast from '../generated/ast.js';
+import { rangeOf, type Context } from './context.js';
+import { driverOf, lowerFunctions, nameFunctions } from './fabric.js';
+import { Properties } from './values.js';
+
+/** A host with everything that counts as its own: also statements that a lost brace left behind it. */
+export interface HostSource {
+  /** The file, when its items stand in no host at all. */
+  readonly node: ast.Host | ast.File;
+  readonly items: readonly ast.HostItem[];
+  readonly bindings: readonly ast.Binding[];
+}
+
+export const ARCHITECTURES: Readonly<Record<string, IommuArchitectureName>> = {
+  'vtd': 'vtd', 'amd-vi': 'amd-vi', 'smmuv3': 'smmuv3', 'riscv': 'riscv-iommu', 'riscv-iommu': 'riscv-iommu', 'virtio-iommu': 'virtio-iommu',
+};
+export const CPU_VENDORS = ['intel', 'amd', 'arm', 'other', 'unknown'] as const;
+export const MEDIATED_KINDS: readonly MediatedKind[] = ['software', 'software-no-dma', 'parent-aux', 'parent-rid'];
+export const RESERVED_TYPES: readonly ReservedType[] = ['direct', 'direct-relaxable', 'reserved', 'msi', 'software-msi'];
+
+/** The member of `allowed` that `word` is, else `usual`. */
+const oneOf = <T extends string>(allowed: readonly T[], word: string | undefined, usual: T): T => allowed.find((it) => it === word) ?? usual;
+
+const nameOf = (node: HostSource['node']): string => (ast.isHost(node) ? node.name : undefined) ?? 'host';
+
+/** Gives the host and its devices their identities. */
+export function nameHost(context: Context, { node, items }: HostSource): SubjectId {
+  const id = context.name(node, nameOf(node));
+  for (const item of items) {
+    if (!ast.isIommu(item) && !ast.isPlatformDevice(item) && !ast.isMediatedDevice(item)) continue;
+    context.belongs(context.name(item, `${id}/${item.name ?? 'device'}`), id);
+  }
+  nameFunctions(context, id, id, items);
+  return id;
+}
+
+export function lowerHost(context: Context, source: HostSource): HostDescription {
+  const { node, items, bindings } = source;
+  const id = context.idOf(node)!;
+  const kernel = lowerKernel(context, id, source);
+  return {
+    id, name: nameOf(node), kernel,
+    memory: lowerMemory(items),
+    iommus: items.filter(ast.isIommu).map((unit) => lowerUnit(context, unit, kernel)),
+    functions: lowerFunctions(context, items),
+    platformDevices: items.filter(ast.isPlatformDevice).map((device) => lowerPlatform(context, device)),
+    mediatedDevices: items.filter(ast.isMediatedDevice).flatMap((device) => lowerMediated(context, device)),
+    reservedRegions: items.filter(ast.isReservedRegion).flatMap((region) => lowerReserved(context, id, region)),
+    bindings: bindings.flatMap((binding) => lowerBinding(context, id, binding)),
+  };
+}
+
+function lowerKernel(context: Context, host: SubjectId, { node, items }: HostSource): KernelDescription {
+  const kernel = items.find(ast.isKernel);
+  const clauses = kernel?.clauses ?? [];
+  const vendor = oneOf(CPU_VENDORS, items.find(ast.isCpu)?.vendor, 'unknown');
+  return {
+    id: context.book.add(`${host}/kernel`, kernel ?? node),
+    version: kernel?.version ?? '',
+    commandLine: clauses.filter(ast.isCommandLine).map((clause) => clause.text ?? '').join(' '),
+    buildOptions: clauses.filter(ast.isBuildOptions).flatMap((clause) => clause.options.map((option) => option.replace(/\s+/g, ''))),
+    moduleParameters: clauses.filter(ast.isModuleParameters).flatMap((clause) => clause.parameters),
+    cpuVendor: vendor === 'unknown' ? vendorByUnit(items) : vendor,
+  };
+}
+
+/** Intel's unit stands beside Intel's processor, AMD's beside AMD's; nothing else is certain. */
+function vendorByUnit(items: readonly ast.HostItem[]): KernelDescription['cpuVendor'] {
+  const architectures = new Set(items.filter(ast.isIommu).map((unit) => unit.architecture));
+  if (architectures.has('vtd')) return 'intel';
+  if (architectures.has('amd-vi')) return 'amd';
+  return architectures.has('smmuv3') ? 'arm' : 'unknown';
+}
+
+/** Ascending and disjoint; neighbours and overlaps are joined. */
+function lowerMemory(items: readonly ast.HostItem[]): AddressRange<PhysicalAddress>[] {
+  const ranges = items.filter(ast.isHostMemory).flatMap((memory) => memory.ranges).flatMap((range) => rangeOf<PhysicalAddress>(range) ?? []);
+  const joined: AddressRange<PhysicalAddress>[] = [];
+  for (const range of ranges.sort((a, b) => (a.start < b.start ? -1 : 1))) {
+    const before = joined.at(-1);
+    if (before === undefined || range.start > before.last + 1n) joined.push(range);
+    else if (range.last > before.last) joined[joined.length - 1] = { start: before.start, last: range.last };
+  }
+  return joined;
+}
+
+const ascending = <T extends number | bigint>(values: readonly T[]): T[] => [...new Set(values)].sort((a, b) => (a < b ? -1 : 1));
+
+function lowerUnit(context: Context, node: ast.Iommu, kernel: KernelDescription): IommuDescription {
+  const properties = new Properties('iommu', node.properties);
+  const covers = node.properties.filter(ast.isCovers);
+  const usual: IommuArchitectureName = kernel.cpuVendor === 'amd' ? 'amd-vi' : 'vtd';
+  return {
+    id: context.idOf(node)!, name: node.name ?? 'iommu', architecture: ARCHITECTURES[node.architecture ?? ''] ?? usual,
+    segment: properties.number('segment') ?? 0,
+    covers: covers.length === 0 || covers.some((it) => it.rest) ? 'rest' : covers.flatMap((it) => context.deviceIds(it.devices)),
+    addressWidth: properties.number('address-width'), physicalWidth: properties.number('physical-width'),
+    levels: properties.has('levels') ? ascending(properties.integers('levels').map(Number)) : undefined,
+    pageSizes: properties.has('page-sizes') ? ascending(properties.integers('page-sizes')) : undefined,
+    interruptRemapping: properties.flag('interrupt-remapping'), coherent: properties.flag('coherent'), snoopControl: properties.flag('snoop-control'),
+    scalableMode: properties.flag('scalable-mode'), firstStage: properties.flag('first-stage'), nested: properties.flag('nested'),
+    dirtyTracking: properties.flag('dirty-tracking'), passThrough: properties.flag('pass-through'), cachingMode: properties.flag('caching-mode'),
+    deviceTlb: properties.flag('ats'), pageRequests: properties.flag('pri'), pasidBits: properties.number('pasid') ?? 0,
+  };
+}
+
+function lowerPlatform(context: Context, node: ast.PlatformDevice): PlatformDeviceDescription {
+  const properties = new Properties('platform', node.properties);
+  const ranges = [node.at, ...node.properties.filter(ast.isResource).map((resource) => resource.range)];
+  return {
+    id: context.idOf(node)!, name: node.name ?? 'device',
+    streamIds: properties.integers('streams').filter((id) => id <= 0xffff_ffffn).map(Number),
+    iommu: context.idOf(node.properties.find(ast.isTranslatedBy)?.unit?.ref),
+    driver: driverOf(properties),
+    resources: ranges.flatMap((range) => rangeOf<PhysicalAddress>(range) ?? []),
+  };
+}
+
+function lowerMediated(context: Context, node: ast.MediatedDevice): MediatedDeviceDescription[] {
+  const parent = context.deviceId(node.parent?.device);
+  if (parent === undefined) return [];
+  const typeName = new Properties('mdev', node.properties).text('type');
+  return [{ id: context.idOf(node)!, name: node.name ?? 'mdev', kind: oneOf(MEDIATED_KINDS, node.kind, 'software'), parent, typeName }];
+}
+
+function lowerReserved(context: Context, host: SubjectId, node: ast.ReservedRegion): ReservedRegionDescription[] {
+  const range = rangeOf(node.range);
+  const devices = context.deviceIds(node.devices);
+  if (range === undefined || devices.length < node.devices.length) return [];
+  return [{ id: context.book.add(`${host}/reserved`, node), range, type: oneOf(RESERVED_TYPES, node.type, 'reserved'), devices }];
+}
+
+function lowerBinding(context: Context, host: SubjectId, node: ast.Binding): HostDescription['bindings'][number][] {
+  const { driver } = node;
+  if (driver === undefined) return [];
+  return context.deviceIds(node.devices).map((device) => ({ id: context.book.add(`${host}/bind/${device.split('/').at(-1)}`, node), device, driver }));
+}

@@ -1,0 +1,146 @@
+/** From facts to a host description: every function gets a name, a place in the tree and an identity. */
+import type { AcsDescription, FunctionDescription, FunctionType, HostDescription, SubjectId, Unknown } from '../simulator/description.js';
+import { INTEL_SPT } from '../simulator/kernel/acs-quirks.js';
+import { listsId } from '../simulator/kernel/quirk-ids.js';
+import { KERNEL_ENABLES } from './acs-flags.js';
+import type { FunctionFacts, HostFacts } from './facts.js';
+import { nameFunctions } from './names.js';
+import { formatAddress } from './pci-address.js';
+import { buildTree, highestBuses, type Tree, type TreeNode } from './tree.js';
+import { describeUnits } from './units.js';
+
+export interface DescribedHost {
+  readonly host: HostDescription;
+  /** What was not known, and what is assumed instead; sentences. */
+  readonly notes: readonly string[];
+  /** Functions that may stand elsewhere in the tree: the bridge above them is not known. */
+  readonly unplaced: readonly SubjectId[];
+}
+
+/** The device ID in an `id` of which only the vendor is known; no device has it (reads of absent functions return all ones). */
+export const UNKNOWN_DEVICE_ID = 0xffff;
+
+const INTEL = 0x8086;
+
+/** What a label of one line cannot contain. */
+const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f\u2028\u2029]+/g;
+
+/** PASID bits where the capability is known and its width is not: the most that there can be. */
+const GREATEST_PASID_WIDTH = 20;
+
+export function describeHost(facts: HostFacts, name: string): DescribedHost {
+  const tree = buildTree(facts.functions);
+  const names = nameFunctions(tree.nodes);
+  const idOf = (node: TreeNode): string => `${name}/${names.get(node)!}`;
+  const units = describeUnits(facts, tree, idOf);
+  const context = { names, idOf, highestBus: highestBuses(tree.nodes), withListedVirtual: new Set(tree.nodes.flatMap((node) => node.virtualFunction?.of ?? [])) };
+  const host: HostDescription = {
+    id: name, name,
+    kernel: {
+      id: `${name}/kernel`, version: releaseOf(facts.kernelVersion), commandLine: facts.commandLine ?? '', buildOptions: [], moduleParameters: [],
+      cpuVendor: facts.cpuVendor,
+    },
+    memory: [...facts.memory].sort((a, b) => (a.start < b.start ? -1 : 1)),
+    iommus: units.iommus.map((unit) => ({ ...unit, id: `${name}/${unit.id}` })),
+    functions: tree.nodes.map((node) => describeFunction(node, context)),
+    platformDevices: [], mediatedDevices: [], reservedRegions: [], bindings: [],
+  };
+  return { host, notes: [...facts.notes, ...units.notes, ...gaps(facts, tree)], unplaced: tree.nodes.filter((node) => node.unplaced).map(idOf) };
+}
+
+/** "6.13.0" of "6.13.0-0.rc5.42.fc42.x86_64". */
+const releaseOf = (version: string | undefined): string => /^\d+\.\d+(?:\.\d+)?/.exec(version ?? '')?.[0] ?? '';
+
+/** What describing one function needs to know of the others. */
+interface HostContext {
+  readonly names: ReadonlyMap<TreeNode, string>;
+  readonly idOf: (node: TreeNode) => string;
+  readonly highestBus: ReadonlyMap<TreeNode, number>;
+  /** Physical functions whose virtual functions are listed themselves. */
+  readonly withListedVirtual: ReadonlySet<TreeNode>;
+}
+
+function describeFunction(node: TreeNode, context: HostContext): FunctionDescription {
+  const { facts } = node;
+  const { names, idOf } = context;
+  const id = idOf(node);
+  return {
+    id, name: names.get(node)!, label: facts.label?.replace(CONTROL_CHARACTERS, ' '), address: facts.address,
+    type: typeOf(node),
+    upstream: node.upstream === null ? null : idOf(node.upstream),
+    ...(facts.buses === undefined ? {} : { buses: { secondary: facts.buses.secondary, subordinate: context.highestBus.get(node)! } }),
+    multifunction: facts.multifunction === node.siblings ? undefined : facts.multifunction,
+    ...idsOf(facts),
+    classCode: facts.classCode,
+    acs: acsOf(facts),
+    ari: facts.ari ?? false, ats: facts.ats ?? false, pri: facts.pri ?? false,
+    pasidBits: typeof facts.pasid === 'number' ? facts.pasid : facts.pasid === 'present' ? GREATEST_PASID_WIDTH : 0,
+    msi: facts.msi ?? true,
+    functionLevelReset: facts.functionLevelReset,
+    bars: facts.bars.map((bar) => ({ ...bar, id: `${id}/bar${bar.index}` })),
+    windows: facts.windows,
+    ...sriovOf(facts, context.withListedVirtual.has(node)),
+    ...(node.virtualFunction === null ? {} : { virtualFunction: { of: idOf(node.virtualFunction.of), index: node.virtualFunction.index } }),
+    extraAliases: [], externalFacing: false,
+    ...(node.vmd === null ? {} : { behindVmd: idOf(node.vmd) }),
+    internalPeerToPeer: false, driver: facts.driver ?? null, recordedGroup: facts.group, bootVga: facts.bootVga,
+  };
+}
+
+const BRIDGE_TYPES: ReadonlySet<FunctionType> = new Set(['root-port', 'upstream-port', 'downstream-port', 'pcie-to-pci-bridge', 'pci-to-pcie-bridge', 'pci-bridge']);
+
+/** What leads to a bus is a bridge, whatever else was read; then its kind is not known. */
+function typeOf({ facts: { type, buses } }: TreeNode): FunctionType {
+  if (type === undefined) return 'unknown';
+  return buses === undefined || BRIDGE_TYPES.has(type) ? type : type === 'pci' ? 'pci-bridge' : 'unknown';
+}
+
+function idsOf(facts: FunctionFacts): Pick<FunctionDescription, 'ids'> {
+  const { vendor, device, subsystemVendor, subsystemDevice } = facts;
+  return vendor === undefined ? {} : { ids: { vendor, device: device ?? UNKNOWN_DEVICE_ID, subsystemVendor, subsystemDevice } };
+}
+
+/**
+ * The control register is kept only where it differs from what the kernel's boot rule makes of the capability (ACE-03), and never of
+ * the Intel ports that keep it elsewhere: what lspci shows as their control register is not it (AQK-06).
+ */
+function acsOf({ acs, vendor, device }: FunctionFacts): AcsDescription | 'none' | Unknown {
+  if (acs === 'none') return 'none';
+  if (acs === 'present' || acs === 'unknown') return 'unknown';
+  const elsewhere = vendor === INTEL && device !== undefined && listsId(INTEL_SPT, device);
+  const usual = elsewhere || acs.control === (acs.capability & KERNEL_ENABLES);
+  return { capability: acs.capability, control: usual ? undefined : acs.control, firmwareControl: 0 };
+}
+
+/** Virtual functions that are listed themselves are not made a second time by the capability of their physical function. */
+function sriovOf({ sriov }: FunctionFacts, listed: boolean): Pick<FunctionDescription, 'sriov'> {
+  if (sriov === undefined || sriov.offset === undefined || sriov.stride === undefined) return {};
+  return { sriov: { enabled: listed ? 0 : sriov.enabled, total: sriov.total, offset: sriov.offset, stride: sriov.stride } };
+}
+
+/** One sentence for each kind of thing that the input does not show, with how many functions it concerns. */
+const GAPS: readonly (readonly [(facts: FunctionFacts) => boolean, (count: string) => string])[] = [
+  [(fn) => fn.type === undefined, (count) => `Capabilities are not known of ${count}: they may be PCI Express or not. Import "lspci -nnvvv" made as root to know.`],
+  [(fn) => fn.acs === 'present', (count) => `ACS is there but its bits are not shown for ${count}: \`acs unknown\`. Import "lspci -nnvvv" to know.`],
+  [(fn) => fn.acs === 'unknown' && fn.type !== undefined, (count) => `Whether there is an ACS capability is not known of ${count}: \`acs unknown\`.`],
+  [(fn) => fn.vendor === undefined || fn.device === undefined, (count) => `Vendor and device IDs are not known of ${count}, so the kernel's tables of quirks cannot be applied to them. Import "lspci -nnvvv" to know.`],
+  [(fn) => fn.driver === undefined, (count) => `Drivers are not shown for ${count}: none is assumed.`],
+  [(fn) => fn.pasid === 'present', (count) => `The PASID width is not shown for ${count}: ${GREATEST_PASID_WIDTH} bits are assumed.`],
+  [(fn) => fn.sriov !== undefined && fn.sriov.offset === undefined, (count) => `SR-IOV offset and stride are not shown for ${count}: its virtual functions are left out.`],
+];
+
+function gaps(facts: HostFacts, tree: Tree): string[] {
+  const sentences = GAPS.flatMap(([applies, sentence]) => {
+    const concerned = facts.functions.filter(applies);
+    return concerned.length === 0 ? [] : [sentence(howMany(concerned, facts.functions.length))];
+  });
+  const unplaced = tree.nodes.filter((node) => node.unplaced).map((node) => node.facts);
+  if (unplaced.length > 0) sentences.push(`Which bridge leads to which bus is not fully shown: ${howMany(unplaced, facts.functions.length)} may be below other bridges than here.`);
+  return sentences;
+}
+
+function howMany(concerned: readonly FunctionFacts[], all: number): string {
+  if (concerned.length === all) return `all ${all} functions`;
+  if (concerned.length <= 4) return concerned.map((fn) => formatAddress(fn.address)).join(', ');
+  return `${concerned.length} of ${all} functions`;
+}

@@ -1,0 +1,70 @@
+/** The `Capabilities:` properties of lspci, by the words they begin with. */
+import type { FunctionType } from '../simulator/description.js';
+import { acsBitsOfFlags } from './acs-flags.js';
+import type { FunctionFacts } from './facts.js';
+import type { LspciProperty } from './lspci-blocks.js';
+
+type Reader = (facts: FunctionFacts, title: string, details: string) => void;
+
+/** PCIe device/port types as lspci writes them. The first that occurs counts. */
+const EXPRESS_TYPES: readonly (readonly [string, FunctionType])[] = [
+  ['Root Port', 'root-port'], ['Upstream Port', 'upstream-port'], ['Downstream Port', 'downstream-port'],
+  ['PCI-Express to PCI', 'pcie-to-pci-bridge'], ['PCI/PCI-X to PCI-Express', 'pci-to-pcie-bridge'],
+  ['Root Complex Integrated', 'integrated-endpoint'], ['Root Complex Event Collector', 'event-collector'],
+  ['Legacy Endpoint', 'legacy-endpoint'], ['Endpoint', 'endpoint'],
+];
+
+/** Each reader serves the capabilities whose title begins so. */
+const READERS: readonly (readonly [string, Reader])[] = [
+  ['Express', readExpress],
+  ['Access Control Services', (facts, _, details) => { facts.acs = readAcs(details); }],
+  ['Alternative Routing-ID Interpretation', (facts) => { facts.ari = true; }],
+  ['Address Translation Service', (facts) => { facts.ats = true; }],
+  ['Page Request Interface', (facts) => { facts.pri = true; }],
+  ['Process Address Space ID', (facts, _, details) => { facts.pasid = numberAfter(details, /Max PASID Width: (\d+)/) ?? 'present'; }],
+  ['Single Root I/O Virtualization', readSriov],
+  ['MSI', (facts) => { facts.msi = true; }],
+  ['PCI Advanced Features', (facts, _, details) => { facts.functionLevelReset ??= sign(details, /AFCap:.*?FLR([+-])/); }],
+];
+
+/** What lspci says to those who are not root. */
+export const ACCESS_DENIED = '<access denied>';
+
+/** Reads one `Capabilities: [58] …` property into `facts`. */
+export function readCapability(facts: FunctionFacts, property: LspciProperty): void {
+  const title = property.text.replace(/^Capabilities:\s*(?:\[[^\]]*\]\s*)?/, '');
+  const reader = READERS.find(([beginning]) => title.startsWith(beginning));
+  reader?.[1](facts, title, property.details.join(' '));
+}
+
+function readExpress(facts: FunctionFacts, title: string, details: string): void {
+  const whole = `${title} ${details}`;
+  facts.type = EXPRESS_TYPES.find(([words]) => title.includes(words))?.[1] ?? 'unknown';
+  facts.functionLevelReset = sign(/DevCap:.*?(?=DevCtl:|$)/.exec(whole)?.[0] ?? '', /FLReset([+-])/) ?? facts.functionLevelReset;
+}
+
+function readAcs(details: string): FunctionFacts['acs'] {
+  const capability = /ACSCap:([^:]*)/.exec(details)?.[1];
+  const control = /ACSCtl:([^:]*)/.exec(details)?.[1];
+  if (capability === undefined || control === undefined) return 'present';
+  return { capability: acsBitsOfFlags(capability), control: acsBitsOfFlags(control) };
+}
+
+function readSriov(facts: FunctionFacts, _: string, details: string): void {
+  facts.sriov = {
+    enabled: numberAfter(details, /Number of VFs: (\d+)/) ?? 0,
+    total: numberAfter(details, /Total VFs: (\d+)/) ?? 0,
+    offset: numberAfter(details, /VF offset: (\d+)/),
+    stride: numberAfter(details, /stride: (\d+)/),
+  };
+}
+
+function numberAfter(text: string, pattern: RegExp): number | undefined {
+  const found = pattern.exec(text)?.[1];
+  return found === undefined ? undefined : Number(found);
+}
+
+function sign(text: string, pattern: RegExp): boolean | undefined {
+  const found = pattern.exec(text)?.[1];
+  return found === undefined ? undefined : found === '+';
+}

@@ -1,0 +1,149 @@
+/**
+ * Reads `lspci -v`, `-vv` or `-vvv` output, with or without numeric ids (`-n`, `-nn`), domains (`-D`), drivers (`-k`) and
+ * hex dumps (`-x` …), as root or not.
+ */
+import { ADDRESS_MAX, physical, type AddressRange, type PhysicalAddress } from '../simulator/memory/address.js';
+import { readConfigSpace } from './config-space.js';
+import { busesOf, emptyFunction, type FunctionFacts } from './facts.js';
+import { ACCESS_DENIED, readCapability } from './lspci-capabilities.js';
+import { lspciBlocks, type LspciBlock, type LspciProperty } from './lspci-blocks.js';
+import { compareAddresses, formatAddress } from './pci-address.js';
+import { classByName, vendorByName } from './pci-class.js';
+
+/** Functions by address; of a function listed twice the first listing counts. */
+export function readLspci(text: string): FunctionFacts[] {
+  const blocks = uniqueBlocks(lspciBlocks(text));
+  const showsDrivers = blocks.some((block) => block.properties.some((property) => property.text.startsWith('Kernel driver in use')));
+  return blocks.map((block) => readBlock(block, showsDrivers)).sort((a, b) => compareAddresses(a.address, b.address));
+}
+
+function uniqueBlocks(blocks: readonly LspciBlock[]): LspciBlock[] {
+  const seen = new Map<string, LspciBlock>();
+  for (const block of blocks) {
+    const name = formatAddress(block.address);
+    if (!seen.has(name)) seen.set(name, block);
+  }
+  return [...seen.values()];
+}
+
+function readBlock(block: LspciBlock, showsDrivers: boolean): FunctionFacts {
+  const facts = emptyFunction(block.address);
+  readTitle(facts, block.title);
+  if (showsDrivers) facts.driver = null;
+  if (capabilitiesShown(block)) assumeNone(facts);
+  for (const property of block.properties) readProperty(facts, property);
+  if (block.hex.length > 0) readConfigSpace(facts, block.hex);
+  settleType(facts);
+  return facts;
+}
+
+/** What `lspci -k` prints without any -v. */
+const NOT_VERBOSE = /^(Subsystem|DeviceName|Kernel driver in use|Kernel modules):/;
+
+/** A verbose block lists every capability, unless access was denied. */
+function capabilitiesShown(block: LspciBlock): boolean {
+  return block.properties.some((property) => !NOT_VERBOSE.test(property.text)) && !block.properties.some((property) => property.text.includes(ACCESS_DENIED));
+}
+
+/** Every capability is listed: those that do not occur are not there. No PCIe capability means conventional PCI. */
+function assumeNone(facts: FunctionFacts): void {
+  Object.assign(facts, { type: 'pci', acs: 'none', ari: false, ats: false, pri: false, pasid: 'none', msi: false });
+}
+
+/** A bridge is known by its `Bus:` line or class; only then does "not PCIe" mean a conventional bridge. */
+function settleType(facts: FunctionFacts): void {
+  facts.bridge ??= facts.classCode === undefined ? undefined : facts.classCode >> 8 === BRIDGE_CLASS;
+  if (facts.type === 'pci' && facts.bridge === true) facts.type = 'pci-bridge';
+}
+
+const BRIDGE_CLASS = 0x0604;
+const NUMERIC_TITLE = /^([0-9a-f]{4}): ([0-9a-f]{4}):([0-9a-f]{4})\b/i;
+const NAMED_TITLE = /^([^:]*?)(?: \[([0-9a-f]{4})\])?: (.*)$/i;
+
+function readTitle(facts: FunctionFacts, title: string): void {
+  const progIf = parseInt(/\(prog-if ([0-9a-f]{2})\b/i.exec(title)?.[1] ?? '0', 16);
+  const numeric = NUMERIC_TITLE.exec(title);
+  if (numeric !== null) {
+    facts.classCode = (parseInt(numeric[1]!, 16) << 8) | progIf;
+    facts.vendor = parseInt(numeric[2]!, 16);
+    facts.device = parseInt(numeric[3]!, 16);
+    return;
+  }
+  const named = NAMED_TITLE.exec(title);
+  if (named === null) return;
+  const classNumber = named[2] === undefined ? classByName(named[1]!) : parseInt(named[2], 16);
+  if (classNumber !== undefined) facts.classCode = (classNumber << 8) | progIf;
+  readName(facts, named[3]!);
+}
+
+/** "Intel Corporation Device a700 [8086:a700] (rev 01)". Without numbers the vendor's name and "Device a700" say what they can. */
+function readName(facts: FunctionFacts, name: string): void {
+  const numbers = /\[([0-9a-f]{4}):([0-9a-f]{4})\]/i.exec(name);
+  facts.vendor = numbers === null ? vendorByName(name) : parseInt(numbers[1]!, 16);
+  const device = numbers?.[2] ?? /^(?:.*? )?Device ([0-9a-f]{4})(?= |$)/.exec(name)?.[1];
+  if (device !== undefined) facts.device = parseInt(device, 16);
+  facts.label = name.replace(/ ?\[[0-9a-f]{4}:[0-9a-f]{4}\]/i, '').replace(/ \((?:rev|prog-if) .*$/, '').trim();
+}
+
+type PropertyReader = (facts: FunctionFacts, match: RegExpExecArray, property: LspciProperty) => void;
+
+/** Each property by its beginning; several may read one line. */
+const PROPERTIES: readonly (readonly [RegExp, PropertyReader])[] = [
+  [/^Capabilities: (?!<)/, (facts, _, property) => readCapability(facts, property)],
+  [/\bIOMMU group:? (\d+)/, (facts, match) => { facts.group = Number(match[1]); }],
+  [/^Kernel driver in use: (\S+)/, (facts, match) => { facts.driver = match[1]!; }],
+  [/^Subsystem:.*\[([0-9a-f]{4}):([0-9a-f]{4})\]$/i, readSubsystem],
+  [/^Subsystem: ([0-9a-f]{4}):([0-9a-f]{4})$/i, readSubsystem],
+  [/^Bus: primary=[0-9a-f]{2}, secondary=([0-9a-f]{2}), subordinate=([0-9a-f]{2})/i, readBuses],
+  [/^(?:Region (\d): )?(?:\[virtual\] )?(Memory|I\/O ports) at /, readRegion],
+  [/^(?:\[virtual\] )?Expansion ROM at ([0-9a-f]+)/i, readRom],
+  [/^(Prefetchable m|M)emory behind bridge: ([0-9a-f]+)-([0-9a-f]+)/i, readWindow],
+];
+
+function readProperty(facts: FunctionFacts, property: LspciProperty): void {
+  for (const [pattern, read] of PROPERTIES) {
+    const match = pattern.exec(property.text);
+    if (match !== null) read(facts, match, property);
+  }
+}
+
+function readSubsystem(facts: FunctionFacts, match: RegExpExecArray): void {
+  facts.subsystemVendor = parseInt(match[1]!, 16);
+  facts.subsystemDevice = parseInt(match[2]!, 16);
+}
+
+function readBuses(facts: FunctionFacts, match: RegExpExecArray): void {
+  facts.bridge = true;
+  facts.buses = busesOf(parseInt(match[1]!, 16), parseInt(match[2]!, 16));
+}
+
+/** `-v` prints regions without their number: then they are counted. */
+function readRegion(facts: FunctionFacts, match: RegExpExecArray, property: LspciProperty): void {
+  const index = match[1] === undefined ? facts.bars.length : Number(match[1]);
+  const memory = /Memory at ([0-9a-f]+) \(([^)]*)\)/i.exec(property.text);
+  if (memory === null || index > 5) return;
+  addBar(facts, index, memory[1]!, property.text, /(^|, )prefetchable/.test(memory[2]!));
+}
+
+function readRom(facts: FunctionFacts, match: RegExpExecArray, property: LspciProperty): void {
+  if (!property.text.includes('[disabled]')) addBar(facts, 6, match[1]!, property.text, false);
+}
+
+const UNITS: Readonly<Record<string, bigint>> = { '': 1n, K: 1n << 10n, M: 1n << 20n, G: 1n << 30n, T: 1n << 40n };
+
+function addBar(facts: FunctionFacts, index: number, start: string, text: string, prefetchable: boolean): void {
+  const size = /\[size=(\d+)([KMGT]?)\]/.exec(text);
+  if (size === null || facts.bars.some((bar) => bar.index === index)) return;
+  const range = addressRange(BigInt(`0x${start}`), BigInt(`0x${start}`) + BigInt(size[1]!) * UNITS[size[2]!]! - 1n);
+  if (range !== null) facts.bars.push({ index, range, prefetchable });
+}
+
+function readWindow(facts: FunctionFacts, match: RegExpExecArray, property: LspciProperty): void {
+  const range = addressRange(BigInt(`0x${match[2]}`), BigInt(`0x${match[3]}`));
+  if (range !== null && !property.text.includes('[disabled]')) facts.windows.push({ range, prefetchable: match[1]!.startsWith('P') });
+}
+
+/** Null for what is no range: inverted, as switched-off windows are, or beyond 64 bits. */
+function addressRange(start: bigint, last: bigint): AddressRange<PhysicalAddress> | null {
+  return start <= last && last <= ADDRESS_MAX ? { start: physical(start), last: physical(last) } : null;
+}

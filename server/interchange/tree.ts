@@ -1,0 +1,146 @@
+/** Who is above whom: bridges by their bus numbers, VMD domains by their endpoints, virtual functions by their physical one. */
+import type { FunctionFacts } from './facts.js';
+import { addressKey, compareAddresses } from './pci-address.js';
+
+export interface TreeNode {
+  readonly facts: FunctionFacts;
+  /** The bridge above; null on a root bus. */
+  readonly upstream: TreeNode | null;
+  readonly children: TreeNode[];
+  /** The VMD endpoint whose domain this is in. */
+  readonly vmd: TreeNode | null;
+  readonly virtualFunction: { readonly of: TreeNode; readonly index: number } | null;
+  /** Other functions of the same bus and device are there too. */
+  readonly siblings: boolean;
+  /** Its bus is not known to belong to any bridge, and there are bridges of which it could be. */
+  readonly unplaced: boolean;
+}
+
+export interface Tree {
+  /** In enumeration order: a bridge before what is below it. */
+  readonly nodes: readonly TreeNode[];
+  readonly roots: readonly TreeNode[];
+}
+
+/** VMD endpoints make PCI domains above the 16 bits that firmware's have. */
+const FIRST_VMD_SEGMENT = 0x1_0000;
+const VMD_DRIVER = 'vmd';
+const VMD_DEVICES = new Set([0x201d, 0x28c0, 0x467f, 0x4c3d, 0x9a0b, 0x7d0b, 0xa77f, 0xad0b, 0xb06f, 0xb60b]);
+const INTEL = 0x8086;
+
+const busKey = (segment: number, bus: number): number => segment * 256 + bus;
+
+/** Linear in the number of functions; `functions` are ascending by address. */
+export function buildTree(functions: readonly FunctionFacts[]): Tree {
+  const builder = new TreeBuilder(functions);
+  const nodes = functions.map((facts) => builder.node(facts));
+  return { nodes: inOrder(nodes), roots: nodes.filter((node) => node.upstream === null) };
+}
+
+class TreeBuilder {
+  private readonly made = new Map<FunctionFacts, TreeNode>();
+  /** By segment and bus: the bridge whose secondary bus it is. */
+  private readonly bridges = new Map<number, FunctionFacts>();
+  /** By segment and bus: buses that some bridge leads to. */
+  private readonly led = new Set<number>();
+  /** Segments with a bridge of which nobody knows where it leads. */
+  private readonly openSegments: ReadonlySet<number>;
+  private readonly slots = new Map<number, number>();
+  private readonly virtual: Map<number, { readonly of: FunctionFacts; readonly index: number }>;
+  private readonly vmdEndpoints: readonly FunctionFacts[];
+  private readonly vmdSegments: readonly number[];
+
+  constructor(functions: readonly FunctionFacts[]) {
+    for (const facts of functions) {
+      this.slots.set(slotKey(facts), (this.slots.get(slotKey(facts)) ?? 0) + 1);
+    }
+    this.knowBridges(functions);
+    this.openSegments = new Set(functions.filter(leadsAnywhere).map((facts) => facts.address.segment));
+    this.virtual = virtualFunctions(functions);
+    this.vmdEndpoints = functions.filter(isVmd);
+    this.vmdSegments = [...new Set(functions.map((facts) => facts.address.segment).filter((segment) => segment >= FIRST_VMD_SEGMENT))];
+  }
+
+  private knowBridges(functions: readonly FunctionFacts[]): void {
+    for (const facts of functions) {
+      if (facts.buses === undefined) continue;
+      const { secondary, subordinate } = facts.buses;
+      const { segment, bus } = facts.address;
+      /* Only downwards: bus numbers grow away from the root, and so no bridge can be above itself. */
+      if (secondary <= bus) continue;
+      this.bridges.set(busKey(segment, secondary), facts);
+      for (let below = secondary; below <= subordinate; below++) this.led.add(busKey(segment, below));
+    }
+  }
+
+  node(facts: FunctionFacts): TreeNode {
+    const known = this.made.get(facts);
+    if (known !== undefined) return known;
+    const virtual = this.virtual.get(addressKey(facts.address));
+    const of = virtual === undefined ? null : this.node(virtual.of);
+    const bus = busKey(facts.address.segment, facts.address.bus);
+    const bridge = this.bridges.get(bus);
+    const upstream = of !== null ? of.upstream : bridge === undefined ? null : this.node(bridge);
+    const node: TreeNode = {
+      facts, upstream, children: [], vmd: this.vmdOf(facts),
+      virtualFunction: of === null ? null : { of, index: virtual!.index },
+      siblings: this.slots.get(slotKey(facts))! > 1,
+      unplaced: of === null && bridge === undefined && (this.led.has(bus) || (facts.address.bus !== 0 && this.openSegments.has(facts.address.segment))),
+    };
+    this.made.set(facts, node);
+    upstream?.children.push(node);
+    return node;
+  }
+
+  /** Linux numbers the domains as it finds the endpoints. */
+  private vmdOf(facts: FunctionFacts): TreeNode | null {
+    const endpoint = this.vmdEndpoints[this.vmdSegments.indexOf(facts.address.segment)];
+    return endpoint === undefined ? null : this.node(endpoint);
+  }
+}
+
+const BRIDGE_CLASS = 0x0604;
+
+const leadsAnywhere = (facts: FunctionFacts): boolean => facts.buses === undefined && (facts.bridge === true || (facts.classCode ?? 0) >> 8 === BRIDGE_CLASS);
+const slotKey = (facts: FunctionFacts): number => Math.floor(addressKey(facts.address) / 8);
+const isVmd = (facts: FunctionFacts): boolean =>
+  facts.address.segment < FIRST_VMD_SEGMENT && (facts.driver === VMD_DRIVER || (facts.vendor === INTEL && VMD_DEVICES.has(facts.device ?? -1)));
+
+/** PCIE r6 9.2.1.2: the n-th VF (from 0) is at PF + First VF Offset + n × VF Stride. */
+function virtualFunctions(functions: readonly FunctionFacts[]): Map<number, { readonly of: FunctionFacts; readonly index: number }> {
+  const present = new Set(functions.map((facts) => addressKey(facts.address)));
+  const found = new Map<number, { readonly of: FunctionFacts; readonly index: number }>();
+  for (const facts of functions) {
+    const { enabled, offset, stride } = facts.sriov ?? { enabled: 0, offset: undefined, stride: undefined };
+    if (offset === undefined || stride === undefined || offset === 0) continue;
+    for (let index = 0; index < Math.min(enabled, 0xffff); index++) {
+      const key = addressKey(facts.address) + offset + index * stride;
+      if (present.has(key)) found.set(key, { of: facts, index });
+    }
+  }
+  return found;
+}
+
+/** By bridge: the highest bus number seen below it, for bridges that led further than was said. `nodes` has bridges before what is below. */
+export function highestBuses(nodes: readonly TreeNode[]): Map<TreeNode, number> {
+  const highest = new Map<TreeNode, number>();
+  for (const node of [...nodes].reverse()) {
+    const own = Math.max(highest.get(node) ?? 0, node.facts.buses?.subordinate ?? 0);
+    highest.set(node, own);
+    const { upstream } = node;
+    if (upstream !== null) highest.set(upstream, Math.max(highest.get(upstream) ?? 0, own, node.facts.address.bus));
+  }
+  return highest;
+}
+
+/** A bus as a whole, ascending by address, then what is below each of its bridges: as Linux enumerates, and as the language does. */
+function inOrder(nodes: readonly TreeNode[]): TreeNode[] {
+  const ordered: TreeNode[] = [];
+  const emit = (level: readonly TreeNode[]): void => {
+    const sorted = [...level].sort((a, b) => compareAddresses(a.facts.address, b.facts.address));
+    ordered.push(...sorted);
+    for (const node of sorted) if (node.children.length > 0) emit(node.children);
+  };
+  emit(nodes.filter((node) => node.upstream === null));
+  return ordered;
+}

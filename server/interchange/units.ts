@@ -1,0 +1,160 @@
+/** IOMMU units of an imported host: what the kernel log says of them, else what the processor's vendor is known to have. */
+import type { IommuArchitectureName, IommuDescription } from '../simulator/description.js';
+import type { HostFacts, UnitFacts } from './facts.js';
+import { addressKey } from './pci-address.js';
+import type { Tree, TreeNode } from './tree.js';
+
+const HYGON = 0x1d94;
+const IOMMU_CLASS = 0x0806;
+const INTEL = 0x8086;
+const VMD_SEGMENTS = 0x1_0000;
+
+/** Bit fields of the VT-d capability registers (hw-x86 2.2). */
+const bit = (register: bigint, index: number): boolean => ((register >> BigInt(index)) & 1n) === 1n;
+const field = (register: bigint, high: number, low: number): number => Number((register >> BigInt(low)) & ((1n << BigInt(high - low + 1)) - 1n));
+
+/** What a unit has unless something says otherwise: the defaults of the language. */
+const DEFAULTS = {
+  segment: 0, covers: 'rest', interruptRemapping: true, coherent: true, snoopControl: false, scalableMode: false, firstStage: false, nested: false,
+  dirtyTracking: false, passThrough: true, deviceTlb: false, pageRequests: false, cachingMode: false, pasidBits: 0,
+} as const;
+
+const PAGE_4K = 0x1000n;
+const PAGE_2M = 0x20_0000n;
+const PAGE_1G = 0x4000_0000n;
+
+/** CAP and ECAP decoded: VTD-* section 2.2. */
+export function decodeVtd(cap: bigint, ecap: bigint): Omit<IommuDescription, 'id' | 'name' | 'architecture' | 'segment' | 'covers'> {
+  const levels = [3, 4, 5].filter((_, index) => bit(cap, 9 + index));
+  return {
+    addressWidth: field(cap, 21, 16) + 1,
+    levels: levels.length > 0 ? levels : undefined,
+    pageSizes: [PAGE_4K, ...(bit(cap, 34) ? [PAGE_2M] : []), ...(bit(cap, 35) ? [PAGE_1G] : [])],
+    coherent: bit(ecap, 0), deviceTlb: bit(ecap, 2), interruptRemapping: bit(ecap, 3), passThrough: bit(ecap, 6), snoopControl: bit(ecap, 7),
+    nested: bit(ecap, 26), pageRequests: bit(ecap, 29), scalableMode: bit(ecap, 43), dirtyTracking: bit(ecap, 45), firstStage: bit(ecap, 47),
+    pasidBits: bit(ecap, 40) ? field(ecap, 39, 35) + 1 : 0, cachingMode: bit(cap, 7),
+  };
+}
+
+/** The extended feature register decoded: hw-x86 3.2. */
+export function decodeAmd(features: bigint): Partial<IommuDescription> {
+  const guest = bit(features, 4);
+  return {
+    levels: [4, 5, 6].slice(0, field(features, 11, 10) + 1), pageRequests: bit(features, 1), firstStage: guest, dirtyTracking: bit(features, 52),
+    pasidBits: guest ? field(features, 36, 32) + 1 : 0,
+  };
+}
+
+/** The architecture that this host's kernel must use; null when none is known for such a machine. */
+function architectureOf(facts: HostFacts): IommuArchitectureName | null {
+  const reported = facts.units[0]?.architecture;
+  if (reported !== undefined) return reported;
+  if (facts.cpuVendor === 'intel') return 'vtd';
+  if (facts.cpuVendor === 'arm') return 'smmuv3';
+  const amdUnit = facts.functions.some((fn) => fn.classCode !== undefined && fn.classCode >> 8 === IOMMU_CLASS);
+  return facts.cpuVendor === 'amd' || amdUnit || facts.functions.some((fn) => fn.vendor === HYGON) ? 'amd-vi' : null;
+}
+
+export interface UnitsOfHost {
+  readonly iommus: readonly IommuDescription[];
+  readonly notes: readonly string[];
+}
+
+type IdOf = (node: TreeNode) => string;
+
+/** `idOf` names the functions that a scope lists. */
+export function describeUnits(facts: HostFacts, tree: Tree, idOf: IdOf): UnitsOfHost {
+  const architecture = architectureOf(facts);
+  if (architecture === null) return { iommus: [], notes: ['No IOMMU unit is described: which architecture this machine has is not known.'] };
+  if (architecture === 'vtd' && facts.units.length > 0) return vtdUnits(facts, tree, idOf);
+  const scopes = architecture === 'amd-vi' ? amdScopes(tree, facts) : segmentScopes(tree);
+  const recorded = facts.functions.some((fn) => fn.group !== undefined);
+  return { iommus: scopes.map((scope, index) => unitOf(facts, architecture, scope, index, scopes.length, recorded, idOf)), notes: unitNotes(facts, recorded) };
+}
+
+function unitNotes(facts: HostFacts, recorded: boolean): string[] {
+  const notes: string[] = [];
+  if (facts.units.length === 0) notes.push('IOMMU: nothing about its capabilities was given (kernel log); the usual ones of its architecture are assumed.');
+  if (!recorded) notes.push('No IOMMU group was given: the IOMMU may be off on this host. The groups shown are those that it would form when on.');
+  return notes;
+}
+
+/** Root-bus functions that one unit serves. */
+interface Scope {
+  readonly segment: number;
+  readonly roots: readonly TreeNode[];
+}
+
+function segmentScopes(tree: Tree): Scope[] {
+  const segments = new Map<number, TreeNode[]>();
+  for (const root of tree.roots) {
+    const { segment } = root.facts.address;
+    if (segment >= VMD_SEGMENTS) continue;
+    const list = segments.get(segment);
+    if (list === undefined) segments.set(segment, [root]);
+    else list.push(root);
+  }
+  const scopes = [...segments].map(([segment, roots]) => ({ segment, roots })).filter((scope) => scope.roots.some(isCovered));
+  return scopes.length > 0 ? scopes : [...segments].map(([segment, roots]) => ({ segment, roots }));
+}
+
+/** Each root complex of an AMD processor has its own unit, function 2 of its first device; its buses follow that one's. */
+function amdScopes(tree: Tree, facts: HostFacts): Scope[] {
+  const starts = facts.functions.filter((fn) => fn.classCode !== undefined && fn.classCode >> 8 === IOMMU_CLASS).map((fn) => fn.address);
+  if (starts.length < 2) return segmentScopes(tree);
+  return starts.map((start, index) => {
+    const end = starts[index + 1]?.segment === start.segment ? starts[index + 1]!.bus : 0x100;
+    const roots = tree.roots.filter(({ facts: { address } }) => address.segment === start.segment && address.bus >= (index === 0 ? 0 : start.bus) && address.bus < end);
+    return { segment: start.segment, roots };
+  }).filter((scope) => scope.roots.some(isCovered) || !facts.functions.some((fn) => fn.group !== undefined));
+}
+
+/** A function that was recorded in a group, or has one below it, is in the scope of a unit. */
+function isCovered(node: TreeNode): boolean {
+  return node.facts.group !== undefined || node.children.some(isCovered);
+}
+
+const isIommuFunction = ({ facts: { classCode } }: TreeNode): boolean => classCode !== undefined && classCode >> 8 === IOMMU_CLASS;
+
+const deviceKey = ({ facts: { address } }: TreeNode): number => Math.floor(addressKey(address) / 8);
+
+/** What "the rest" never includes on AMD: a unit's own function and what comes before it in the same slot (AMD-01). */
+function leftOutOfRest(architecture: IommuArchitectureName, roots: readonly TreeNode[]): Set<TreeNode> {
+  if (architecture !== 'amd-vi') return new Set();
+  const units = new Map(roots.filter(isIommuFunction).map((unit) => [deviceKey(unit), unit.facts.address.function]));
+  return new Set(roots.filter((root) => isIommuFunction(root) || root.facts.address.function < (units.get(deviceKey(root)) ?? 0)));
+}
+
+const UNIT_NAMES: Readonly<Record<IommuArchitectureName, string>> = { vtd: 'dmar', 'amd-vi': 'ivhd', smmuv3: 'smmu', 'riscv-iommu': 'iommu_unit', 'virtio-iommu': 'viommu' };
+
+function unitOf(facts: HostFacts, architecture: IommuArchitectureName, scope: Scope, index: number, count: number, recorded: boolean, idOf: IdOf): IommuDescription {
+  const name = `${UNIT_NAMES[architecture]}${index}`;
+  const leftOut = leftOutOfRest(architecture, scope.roots);
+  const covered = new Set(scope.roots.filter((root) => (recorded ? isCovered(root) : !leftOut.has(root))));
+  const isRest = (count === 1 || architecture !== 'amd-vi') && scope.roots.every((root) => covered.has(root) !== leftOut.has(root));
+  const features = facts.units.find((unit) => unit.features !== undefined)?.features;
+  return {
+    ...DEFAULTS, id: name, name, architecture, segment: scope.segment, covers: isRest ? 'rest' : [...covered].map(idOf),
+    ...(features === undefined ? {} : decodeAmd(features)), interruptRemapping: facts.interruptRemapping ?? true,
+  };
+}
+
+/** The log gives capabilities and which unit serves the rest, not the scopes of the others. */
+function vtdUnits(facts: HostFacts, tree: Tree, idOf: IdOf): UnitsOfHost {
+  const graphics = tree.roots.find(({ facts: { vendor, classCode, address } }) => vendor === INTEL && (classCode ?? 0) >> 16 === 3 && address.device === 2);
+  const special = facts.units.filter((unit) => unit.rest === false);
+  const notes: string[] = [];
+  const iommus = facts.units.flatMap((unit) => {
+    const covers = unit.rest !== false ? 'rest' as const : special.length === 1 && graphics !== undefined ? [idOf(graphics)] : null;
+    if (covers === null) notes.push(`${unit.name} is left out: the kernel log does not say which devices it serves.`);
+    else if (covers !== 'rest') notes.push(`${unit.name} is assumed to serve the integrated graphics, as the only unit that does not serve the rest.`);
+    return covers === null ? [] : [vtdUnit(facts, unit, covers)];
+  });
+  return { iommus, notes };
+}
+
+function vtdUnit(facts: HostFacts, unit: UnitFacts, covers: 'rest' | readonly string[]): IommuDescription {
+  const decoded = unit.capability !== undefined && unit.extendedCapability !== undefined ? decodeVtd(unit.capability, unit.extendedCapability) : {};
+  return { ...DEFAULTS, id: unit.name, name: unit.name, architecture: 'vtd', segment: unit.segment ?? 0, covers, ...decoded, physicalWidth: facts.addressWidth };
+}
+

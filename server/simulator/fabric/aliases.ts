@@ -1,0 +1,73 @@
+/**
+ * Under which requester IDs the requests of a function may arrive at an IOMMU: its own, those of its quirks, and those of the
+ * bridges that put their own in place (section 1; PCIE-04 .. PCIE-08).
+ *
+ * The walk is the one of Linux. Phantom functions take no part in it (ALI-15, PCIE-08).
+ */
+import type { FunctionDescription } from '../description.js';
+import { devfnOf, requesterId, requesterIdOf } from './pci-address.js';
+import type { Topology } from './topology.js';
+
+/** What is known of single devices beyond their capabilities; the kernel's quirk tables say it. */
+export interface AliasKnowledge {
+  /** Devfns of the same bus that the function also uses, ascending (ALI-13). */
+  devfns(fn: FunctionDescription): readonly number[];
+  /** A conventional bridge that behaves as a PCIe-to-PCI bridge (ALQ-04). */
+  aliasesAsPcieBridge(bridge: FunctionDescription): boolean;
+  /** The translation unit sits below this bridge (ALI-06). */
+  translatesBelow(bridge: FunctionDescription): boolean;
+}
+
+/** Knows of no quirk. */
+export const NO_QUIRKS: AliasKnowledge = { devfns: (fn) => fn.extraAliases, aliasesAsPcieBridge: () => false, translatesBelow: () => false };
+
+export interface AliasVisit {
+  /** Whose requester ID it is: the function (or the VMD endpoint for it), or a bridge above. */
+  readonly fn: FunctionDescription;
+  readonly requesterId: number;
+  /** The rule that made the visit. */
+  readonly rule: 'ALI-02' | 'ALI-03' | 'ALI-04' | 'ALI-08' | 'ALI-09' | 'ALI-10';
+}
+
+/** The visits in the kernel's order: own ID, quirk aliases, then aliasing bridges upwards (ALI-02 .. ALI-11). */
+export function* dmaAliases(topology: Topology, fn: FunctionDescription, knowledge: AliasKnowledge): Generator<AliasVisit> {
+  const real = topology.realDmaDevice(fn);
+  yield { fn: real, requesterId: requesterIdOf(real.address), rule: real === fn ? 'ALI-03' : 'ALI-02' };
+  for (const devfn of knowledge.devfns(real)) yield { fn: real, requesterId: requesterId(real.address.bus, devfn), rule: 'ALI-04' };
+  for (const bridge of topology.ancestors(real)) {
+    if (knowledge.translatesBelow(bridge)) return;
+    const visit = bridgeAlias(topology, bridge, knowledge.aliasesAsPcieBridge(bridge));
+    if (visit !== null) yield visit;
+  }
+}
+
+/**
+ * The requester ID that a bridge puts on the requests that pass it; null for ports, which leave them alone (PCIE-06, ALI-07).
+ * The number in ALI-08 is that of the bus directly below (ALI-12).
+ */
+export function bridgeAlias(topology: Topology, bridge: FunctionDescription, asPcieBridge: boolean): AliasVisit | null {
+  const own = (rule: AliasVisit['rule']): AliasVisit => ({ fn: bridge, requesterId: requesterIdOf(bridge.address), rule });
+  const below = (rule: AliasVisit['rule']): AliasVisit => {
+    const bus = topology.secondaryBus(bridge);
+    return bus === null ? own(rule) : { fn: bridge, requesterId: requesterId(bus, 0), rule };
+  };
+  switch (bridge.type) {
+    case 'pcie-to-pci-bridge': return below('ALI-08');
+    case 'pci-to-pcie-bridge': return own('ALI-09');
+    case 'pci-bridge': case 'pci': return asPcieBridge ? below('ALI-10') : own('ALI-10');
+    default: return null;
+  }
+}
+
+/** Every requester ID of a function once, its own first: what a driver programs (PCIE-07). */
+export function requesterIds(topology: Topology, fn: FunctionDescription, knowledge: AliasKnowledge): number[] {
+  const ids = new Set<number>();
+  for (const visit of dmaAliases(topology, fn, knowledge)) ids.add(visit.requesterId);
+  return [...ids];
+}
+
+/** One of two functions of a bus is known to use the other's requester ID, or is its real DMA device (ALI-14). */
+export function areDmaAliases(topology: Topology, a: FunctionDescription, b: FunctionDescription, knowledge: AliasKnowledge): boolean {
+  return knowledge.devfns(a).includes(devfnOf(b.address)) || knowledge.devfns(b).includes(devfnOf(a.address))
+    || topology.realDmaDevice(a) === b || topology.realDmaDevice(b) === a;
+}

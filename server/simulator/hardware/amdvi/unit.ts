@@ -1,0 +1,204 @@
+/** An AMD-Vi unit: what the silicon answers, and what Linux has programmed into it (hw-x86 3.4, 4.1). */
+import type { IommuDescription } from '../../description.js';
+import type { PhysicalAddress } from '../../memory/address.js';
+import { addressOf, frameOf } from '../../memory/frame.js';
+import type { PhysicalMemory } from '../../memory/physical-memory.js';
+import type { TraceSink } from '../../trace/events.js';
+import type { DeviceEntry, DriverProfile, IommuArchitecture, IommuUnit, PageTable, UnitAnswer, UnitCapabilities, UnitFault, UnitRequest } from '../architecture.js';
+import { interruptRemappingAllowed } from '../command-line.js';
+import { permissionOf, READ, WRITE } from '../entry-read.js';
+import { amdCapabilities, type AmdCapabilities } from './capabilities.js';
+import { DeviceTable, LOOKUP } from './device-table.js';
+import { amdDriver, type AmdDriver } from './driver.js';
+import { amdFault, EVENT, eventDevice, eventLines, FLAG, flagText, INVALID, MASTER_ABORT, typeFlag } from './events.js';
+import { HostTable, NEEDS, OK, UNREADABLE } from './host-table.js';
+import { Interrupts } from './interrupts.js';
+import type { AmdRegisters } from './registers.js';
+import { specialRange, type RangeKind } from './special-ranges.js';
+import { DeviceTableWriter, newHostTable } from './table-writer.js';
+
+/** DTE.IoCtl and SysMgt values that matter here. */
+const PORT_IO = { abort: 0, forward: 1 } as const;
+const SYSTEM_MANAGEMENT = { forwardAll: 1, translate: 3 } as const;
+
+export class AmdUnit implements IommuUnit {
+  readonly domainCompatibilityKey: string;
+  readonly registers: AmdRegisters;
+
+  private readonly hardware: AmdCapabilities;
+  private readonly driver: AmdDriver;
+  private readonly writer: DeviceTableWriter;
+  private readonly devices: DeviceTable;
+  private readonly hostTable: HostTable;
+  private readonly interrupts: Interrupts;
+  /** What each device table entry was programmed from: a table that grew moves its root. */
+  private readonly programmed = new Map<number, DeviceEntry>();
+  /** AMD-31: devices with SE whose first fault since the entry was loaded has been logged. */
+  private readonly logged = new Set<number>();
+
+  constructor(readonly description: IommuDescription, readonly memory: PhysicalMemory, private readonly profile: DriverProfile) {
+    this.hardware = amdCapabilities(description);
+    this.driver = amdDriver(profile);
+    this.writer = new DeviceTableWriter(memory, this.driver, this.remapsInterrupts());
+    this.devices = new DeviceTable(memory, description.id);
+    this.hostTable = new HostTable(memory, description.id);
+    this.registers = { enabled: true, deviceTable: this.writer.register, wideInterruptEntries: true, exclusion: null };
+    this.interrupts = new Interrupts(memory, this.registers, description.id);
+    this.domainCompatibilityKey = `amd-vi ${this.hardware.maxLevels} levels, sizes ${this.hardware.pageSizes.toString(16)}`;
+  }
+
+  // ---------------------------------------------------------------------------------------------- the driver's side
+
+  capabilities(): UnitCapabilities {
+    return {
+      cacheCoherency: true,
+      enforceCacheCoherency: true, // COH-02
+      isolatedMsi: this.remapsInterrupts(),
+      deferredFlush: true,
+      dirtyTracking: this.driver.dirtyTracking && this.hardware.dirtyTracking, // DRT-01
+      nested: false,
+      maxPasids: this.hardware.pasidBits === 0 ? 0 : 2 ** this.hardware.pasidBits,
+      blockedDomain: this.driver.blockedDomain,
+      identityDomain: true,
+    };
+  }
+
+  createPageTable(): PageTable {
+    const table: PageTable = newHostTable(this.memory, this.hardware, this.driver, this.profile, () => this.reprogram(table));
+    return table;
+  }
+
+  setDeviceEntry(requesterId: number, entry: DeviceEntry): void {
+    this.programmed.set(requesterId, entry);
+    this.logged.delete(requesterId);
+    this.writer.write(requesterId, entry);
+    this.registers.deviceTable = this.writer.register;
+  }
+
+  faultMessages(fault: UnitFault, request: UnitRequest, device: { readonly name: string; readonly driver: string | null } | null): readonly string[] {
+    if (!fault.recorded) return [];
+    const named = eventDevice(request.requesterId, this.description.segment, this.driver.segmentInEvents);
+    return eventLines(fault, request, { device: named, known: device, unit: this.description.name });
+  }
+
+  private remapsInterrupts(): boolean {
+    return this.hardware.interruptRemapping && interruptRemappingAllowed(this.profile);
+  }
+
+  private reprogram(table: PageTable): void {
+    for (const [requesterId, entry] of this.programmed) if (entry.kind === 'paging' && entry.table === table) this.writer.write(requesterId, entry);
+  }
+
+  // ---------------------------------------------------------------------------------------------- the silicon's side
+
+  translate(request: UnitRequest, sink: TraceSink | null): UnitAnswer {
+    const answer = this.answer(request, sink);
+    if (sink !== null && answer.kind === 'fault') this.report(answer, request, sink);
+    return answer;
+  }
+
+  /** Steps A1 to A9; the order decides which fault a request with several faults gets. */
+  private answer(request: UnitRequest, sink: TraceSink | null): UnitAnswer {
+    if (!this.registers.enabled) return direct(request);
+    const { devices } = this;
+    const found = devices.find(this.registers.deviceTable, request.requesterId, sink);
+    if (found === LOOKUP.outside) return this.pageFault(request, 0);
+    if (found === LOOKUP.unreadable) return amdFault(EVENT.deviceTableError, typeFlag(MASTER_ABORT) | direction(request), 0);
+    const special = request.pasid === undefined ? specialRange(request.address) : null;
+    if (special !== null && request.addressType === 'untranslated') return this.special(special, request, sink);
+    if (!devices.valid) return request.addressType === 'untranslated' ? direct(request) : this.refusedAts(request);
+    if (found === LOOKUP.reserved) return amdFault(EVENT.illegalDeviceEntry, FLAG.reserved | direction(request), devices.domainId);
+    if (request.addressType !== 'untranslated' && !devices.ats) return this.refusedAts(request);
+    if (!devices.translationValid) return this.pageFault(request, 0); // AMD-10
+    if (this.isExcluded(request.address) || request.addressType === 'translated') return direct(request);
+    return this.translated(request, sink);
+  }
+
+  /** Steps A11 to A15. */
+  private translated(request: UnitRequest, sink: TraceSink | null): UnitAnswer {
+    const { devices, hostTable } = this;
+    if (devices.guestTables && (request.pasid !== undefined || devices.guestWithoutPasid)) {
+      return { kind: 'blocked', reason: 'guest (version 2) page tables of AMD-Vi are not modelled' };
+    }
+    if (request.pasid !== undefined) return amdFault(EVENT.invalidRequest, 0, devices.domainId);
+    const need = request.addressType === 'translation-request' ? 0 : NEEDS[request.access];
+    if ((need & ~devices.allowed) !== 0) return this.pageFault(request, FLAG.present | FLAG.permission);
+    if (devices.mode === 0) return direct(request);
+    if (devices.mode > this.hardware.maxLevels) return this.pageFault(request, FLAG.present);
+    if (devices.mode < 6 && frameOf(request.address) >= 2 ** (9 * devices.mode)) return this.pageFault(request, 0);
+    const flags = hostTable.walk(devices.table, devices.mode, request.address, devices.allowed, need, sink);
+    if (flags === UNREADABLE) return amdFault(EVENT.pageTableError, typeFlag(MASTER_ABORT) | direction(request), devices.domainId);
+    if (flags !== OK) return this.pageFault(request, flags);
+    return this.found(request);
+  }
+
+  private found(request: UnitRequest): UnitAnswer {
+    const { frame, shift, allowed } = this.hostTable;
+    if (allowed === 0) return NOTHING;
+    const address = addressOf(frame, Number(request.address & 0xfffn)) as PhysicalAddress;
+    return { kind: 'address', address, read: (allowed & READ) !== 0, write: (allowed & WRITE) !== 0, pageSize: SIZES[shift]! };
+  }
+
+  private special(range: RangeKind, request: UnitRequest, sink: TraceSink | null): UnitAnswer {
+    const { devices } = this;
+    const posted = request.access === 'write';
+    const invalid = (type: number): UnitAnswer => amdFault(EVENT.invalidRequest, typeFlag(type), devices.domainId);
+    switch (range) {
+      case 'interrupt-message': return posted ? this.interrupts.answer(request, devices, sink) : invalid(INVALID.interruptRangeRead);
+      case 'interrupt': return posted ? this.interrupts.answer(request, devices, sink) : invalid(INVALID.nonPosted);
+      case 'reserved': return invalid(posted ? INVALID.postedWrite : INVALID.nonPosted);
+      case 'port-io': {
+        if (devices.portIoControl === PORT_IO.abort) return invalid(INVALID.portIo);
+        return devices.portIoControl === PORT_IO.forward ? direct(request) : this.translated(request, sink);
+      }
+      case 'system-management': {
+        if (devices.systemManagement === SYSTEM_MANAGEMENT.translate) return invalid(INVALID.systemManagement);
+        return devices.systemManagement === SYSTEM_MANAGEMENT.forwardAll ? direct(request) : { kind: 'blocked', reason: 'system management messages are not allowed for this device' };
+      }
+      case 'acknowledge':
+      case 'configuration': return { kind: 'blocked', reason: `${hexRange(range)} requests of devices are aborted` };
+    }
+  }
+
+  private isExcluded(address: bigint): boolean {
+    const { exclusion } = this.registers;
+    return exclusion !== null && (exclusion.all || this.devices.excluded) && exclusion.range.start <= address && address <= (exclusion.range.last | 0xfffn);
+  }
+
+  /** A7: the device may not use ATS. */
+  private refusedAts(request: UnitRequest): UnitAnswer {
+    const flags = request.addressType === 'translated' ? typeFlag(INVALID.preTranslated) : FLAG.translation;
+    return amdFault(EVENT.invalidRequest, flags, this.devices.domainId);
+  }
+
+  /** AMD-30, AMD-31; a translation request gets an answer without permissions instead (VTD-60 has the same). */
+  private pageFault(request: UnitRequest, flags: number): UnitAnswer {
+    if (request.addressType === 'translation-request') return NOTHING;
+    const { suppressAll, suppressAfterFirst, domainId } = this.devices;
+    const suppressed = suppressAll || (suppressAfterFirst && this.logged.has(request.requesterId));
+    if (suppressAfterFirst) this.logged.add(request.requesterId);
+    return amdFault(EVENT.pageFault, flags | direction(request), domainId, !suppressed);
+  }
+
+  private report(fault: UnitFault, request: UnitRequest, sink: TraceSink): void {
+    sink.push({
+      kind: 'fault', floor: 'hardware', subject: this.description.id, verdict: 'fault', code: fault.code, name: fault.name, rules: ['AMD-30', 'AMD-33'],
+      text: `event ${fault.name}, flags ${flagText(fault.flags ?? 0)}${fault.recorded ? '' : '; not logged, because the device table entry says so'}`,
+      messages: this.faultMessages(fault, request, null),
+    });
+  }
+}
+
+/** By log2: bytes of a leaf. */
+const SIZES = Array.from({ length: 65 }, (_, shift) => 1n << BigInt(shift));
+/** The completion of a translation request for which there is no page. */
+const NOTHING: UnitAnswer = { kind: 'address', address: 0n as PhysicalAddress, ...permissionOf(0), pageSize: 4096n };
+
+const hexRange = (range: RangeKind): string => range.replaceAll('-', ' ');
+const direction = (request: UnitRequest): number => (request.access === 'read' ? 0 : FLAG.write);
+const direct = (request: UnitRequest): UnitAnswer => ({ kind: 'address', address: request.address as PhysicalAddress, read: true, write: true, pageSize: 4096n });
+
+export const amdvi: IommuArchitecture = {
+  name: 'amd-vi',
+  createUnit: (description, memory, profile) => new AmdUnit(description, memory, profile),
+};

@@ -1,0 +1,48 @@
+/** What a VT-d unit can do: the parts of its CAP and ECAP registers that change an answer (hw-x86 2.2). */
+import type { IommuDescription } from '../../description.js';
+
+export interface VtdCapabilities {
+  /** MGAW: bits of input address. */
+  readonly addressWidth: number;
+  /** HAW: bits of physical address, 32 .. 52. */
+  readonly physicalWidth: number;
+  /** SAGAW: numbers of second-stage levels, ascending. */
+  readonly levels: readonly number[];
+  /** SSLPS: leaf sizes of the second stage, bit n = 2^n bytes. */
+  readonly pageSizes: bigint;
+  /** ECAP.PT */
+  readonly passThrough: boolean;
+  /** ECAP.DT: device TLBs, so ATS. */
+  readonly deviceTlb: boolean;
+  /** ECAP.SC */
+  readonly snoopControl: boolean;
+  readonly interruptRemapping: boolean;
+}
+
+const DEFAULT_ADDRESS_WIDTH = 48;
+const DEFAULT_PHYSICAL_WIDTH = 46;
+const ALL_SIZES = (1n << 12n) | (1n << 21n) | (1n << 30n);
+
+/** Bits of address that a table of so many levels translates. */
+export const widthOfLevels = (levels: number): number => 12 + 9 * levels;
+
+/** 39 bits come with 3 levels, 48 with 4, 57 with 4 and 5. */
+function levelsForWidth(width: number): readonly number[] {
+  if (width > 48) return [4, 5];
+  return width > 39 ? [4] : [3];
+}
+
+export function vtdCapabilities(unit: IommuDescription): VtdCapabilities {
+  const addressWidth = unit.addressWidth ?? DEFAULT_ADDRESS_WIDTH;
+  const sizes = unit.pageSizes?.reduce((map, size) => map | size, 0n) ?? ALL_SIZES;
+  return {
+    addressWidth,
+    physicalWidth: unit.physicalWidth ?? Math.max(DEFAULT_PHYSICAL_WIDTH, Math.min(addressWidth, 52)),
+    levels: unit.levels ?? levelsForWidth(addressWidth),
+    pageSizes: (sizes & ALL_SIZES) | (1n << 12n),
+    passThrough: unit.passThrough,
+    deviceTlb: unit.deviceTlb,
+    snoopControl: unit.snoopControl,
+    interruptRemapping: unit.interruptRemapping,
+  };
+}

@@ -1,0 +1,52 @@
+/** How VT-d's legacy structures are divided (hw-x86 2.4, 2.10). */
+import { flag, pointer, type EntryLayout } from '../entry-read.js';
+
+export const ROOT_ENTRY: EntryLayout = {
+  entry: 'root entry', stage: 'device',
+  fields: [flag('P', 0, 'present', 'not present'), pointer('CTP', 12, 63), { name: 'reserved', bit: 64, width: 64 }],
+};
+
+export const CONTEXT_ENTRY: EntryLayout = {
+  entry: 'context entry', stage: 'device',
+  fields: [
+    flag('P', 0, 'present', 'not present'),
+    flag('FPD', 1, 'faults are not recorded', 'faults are recorded'),
+    {
+      name: 'TT', bit: 2, width: 2,
+      meaning: { 0: 'second stage', 1: 'second stage, ATS allowed', 2: 'pass-through', 3: 'reserved' },
+    },
+    pointer('SSPTPTR', 12, 63),
+    { name: 'AW', bit: 64, width: 3, meaning: (aw) => (aw >= 1n && aw <= 3n ? `${30n + 9n * aw} bits, ${aw + 2n} levels` : 'reserved') },
+    { name: 'DID', bit: 72, width: 16 },
+  ],
+};
+
+const NAMES = ['', 'SS-PTE', 'SS-PDE', 'SS-PDPE', 'SS-PML4E', 'SS-PML5E'];
+
+/** By level, 1 .. 5. */
+export const SECOND_STAGE_ENTRY: readonly EntryLayout[] = NAMES.map((entry, level) => ({
+  entry, level, stage: 'stage 2',
+  fields: [
+    flag('R', 0, 'readable', 'not readable'),
+    flag('W', 1, 'writable', 'not writable'),
+    ...(level === 2 || level === 3 ? [flag('PS', 7, 'this is a leaf', 'points to a table')] : []),
+    flag('SNP', 11, 'snooped whatever the request says', 'snooped unless the request says otherwise'),
+    pointer('ADDR', 12, 51),
+    flag('TM', 62, 'transient mapping', 'lasting mapping'),
+  ],
+}));
+
+export const INTERRUPT_ENTRY: EntryLayout = {
+  entry: 'interrupt remapping entry', stage: 'interrupt',
+  fields: [
+    flag('P', 0, 'present', 'not present'),
+    flag('FPD', 1, 'faults are not recorded', 'faults are recorded'),
+    flag('DM', 2, 'logical destination', 'physical destination'),
+    flag('IM', 15, 'posted', 'remapped'),
+    { name: 'V', bit: 16, width: 8 },
+    { name: 'DST', bit: 32, width: 32 },
+    { name: 'SID', bit: 64, width: 16 },
+    { name: 'SQ', bit: 80, width: 2 },
+    { name: 'SVT', bit: 82, width: 2, meaning: { 0: 'source not checked', 1: 'source must be SID', 2: 'source bus must be in SID', 3: 'reserved' } },
+  ],
+};

@@ -1,0 +1,190 @@
+/** An Intel VT-d unit: what the silicon answers, and what Linux has programmed into it (hw-x86 2.3, 4.1). */
+import type { IommuDescription } from '../../description.js';
+import { overlaps, type PhysicalAddress } from '../../memory/address.js';
+import { addressOf, frameOf } from '../../memory/frame.js';
+import type { PhysicalMemory } from '../../memory/physical-memory.js';
+import type { TraceSink } from '../../trace/events.js';
+import type { DeviceEntry, DriverProfile, IommuArchitecture, IommuUnit, PageTable, UnitAnswer, UnitCapabilities, UnitFault, UnitRequest } from '../architecture.js';
+import { interruptRemappingAllowed } from '../command-line.js';
+import { permissionOf, READ, WRITE } from '../entry-read.js';
+import { vtdCapabilities, widthOfLevels, type VtdCapabilities } from './capabilities.js';
+import { DeviceLookup, TRANSLATION_TYPE } from './device-lookup.js';
+import { vtdDriver, type VtdDriver } from './driver.js';
+import { faultLines, faultReason, vtdFault } from './faults.js';
+import { InterruptWindow, inWindow, pageTouchesWindow } from './interrupt-window.js';
+import { TABLE_MODE, tableMode, type VtdRegisters } from './registers.js';
+import { LEGACY_CODES, SecondStage } from './second-stage.js';
+import { DeviceTables, domainLevels, newSecondStage } from './table-writer.js';
+
+/** What a request needs of every entry on its way; a translation request takes what there is. */
+const NEEDS = { read: READ, write: WRITE, atomic: READ | WRITE } as const;
+
+export class VtdUnit implements IommuUnit {
+  readonly domainCompatibilityKey: string;
+  /** As after boot: translation on, tables of the kernel. Whoever writes tables by hand points `rootTable` at them. */
+  readonly registers: VtdRegisters;
+
+  private readonly hardware: VtdCapabilities;
+  private readonly driver: VtdDriver;
+  private readonly tables: DeviceTables;
+  private readonly devices: DeviceLookup;
+  private readonly secondStage: SecondStage;
+  private readonly interrupts: InterruptWindow;
+  /** One-to-one table for units without pass-through. */
+  private identityTable: PageTable | null = null;
+
+  constructor(readonly description: IommuDescription, readonly memory: PhysicalMemory, private readonly profile: DriverProfile) {
+    this.hardware = vtdCapabilities(description);
+    this.driver = vtdDriver(profile);
+    this.tables = new DeviceTables(memory, this.hardware);
+    this.devices = new DeviceLookup(memory, this.hardware, description.id);
+    this.secondStage = new SecondStage(memory, this.hardware, description.id);
+    this.registers = {
+      translationEnabled: true,
+      rootTable: addressOf(this.tables.root),
+      interruptRemappingEnabled: this.remapsInterrupts(),
+      compatibilityInterrupts: false,
+      interruptTable: null,
+      protectedMemory: [],
+    };
+    this.interrupts = new InterruptWindow(memory, this.registers, description.id);
+    const { pageSizes, snoopControl } = this.hardware;
+    this.domainCompatibilityKey = `vtd ${domainLevels(this.hardware)} levels, sizes ${pageSizes.toString(16)}, width ${this.hardware.addressWidth}${snoopControl ? ', snoop control' : ''}`;
+  }
+
+  // ---------------------------------------------------------------------------------------------- the driver's side
+
+  capabilities(): UnitCapabilities {
+    const { snoopControl, passThrough } = this.hardware;
+    return {
+      cacheCoherency: this.driver.coherencyMeansSnoop ? snoopControl : true, // COH-01, COH-02
+      enforceCacheCoherency: snoopControl,
+      isolatedMsi: this.remapsInterrupts(),
+      deferredFlush: true,
+      // Scalable mode brings these (DRT-01, NST-01).
+      dirtyTracking: false,
+      nested: false,
+      maxPasids: 0,
+      blockedDomain: this.driver.blockedDomain,
+      identityDomain: passThrough || this.driver.softwareIdentity,
+    };
+  }
+
+  createPageTable(): PageTable {
+    return newSecondStage(this.memory, this.hardware, this.driver, this.profile);
+  }
+
+  setDeviceEntry(requesterId: number, entry: DeviceEntry): void {
+    if (entry.kind === 'identity' && !this.hardware.passThrough) {
+      this.identityTable ??= this.newIdentityTable();
+      this.tables.write(requesterId, { kind: 'paging', table: this.identityTable, domainId: 1, ats: false });
+    } else {
+      this.tables.write(requesterId, entry);
+    }
+  }
+
+  faultMessages(fault: UnitFault, request: UnitRequest): readonly string[] {
+    return fault.recorded ? faultLines(fault, request, this.description.segment, this.driver.faultLine) : [];
+  }
+
+  private remapsInterrupts(): boolean {
+    return this.hardware.interruptRemapping && interruptRemappingAllowed(this.profile);
+  }
+
+  private newIdentityTable(): PageTable {
+    const table = this.createPageTable();
+    const largest = PAGE_SIZES.findLast((page) => (this.hardware.pageSizes & page) !== 0n)!;
+    const reach = largest * IDENTITY_LEAVES;
+    const size = table.aperture.last < reach ? table.aperture.last + 1n : reach;
+    table.map(table.aperture.start, 0n as PhysicalAddress, size, { read: true, write: true });
+    return table;
+  }
+
+  // ---------------------------------------------------------------------------------------------- the silicon's side
+
+  translate(request: UnitRequest, sink: TraceSink | null): UnitAnswer {
+    const answer = this.answer(request, sink);
+    if (sink !== null && answer.kind === 'fault') this.report(answer, request, sink);
+    return answer;
+  }
+
+  private answer(request: UnitRequest, sink: TraceSink | null): UnitAnswer {
+    if (request.pasid === undefined && inWindow(request.address)) {
+      if (request.addressType === 'untranslated') return this.interrupts.answer(request, sink); // VTD-20
+      if (request.addressType === 'translation-request') return vtdFault(0x87, false); // VTD-21
+      return { kind: 'blocked', reason: 'a translated request may not go to the interrupt range' }; // VTD-62
+    }
+    if (!this.registers.translationEnabled) return this.untranslated(request);
+    switch (tableMode(this.registers)) {
+      case TABLE_MODE.legacy: return this.legacy(request, sink);
+      case TABLE_MODE.abort: return { kind: 'blocked', reason: 'the root table pointer says that all DMA is to be aborted' };
+      default: return vtdFault(0x30, false);
+    }
+  }
+
+  /** X10: no checks but the protected regions. */
+  private untranslated(request: UnitRequest): UnitAnswer {
+    if (request.addressType !== 'untranslated' || request.pasid !== undefined) return { kind: 'blocked', reason: 'translation is off and the request asks for it' };
+    return this.direct(request);
+  }
+
+  private legacy(request: UnitRequest, sink: TraceSink | null): UnitAnswer {
+    if (request.pasid !== undefined) return vtdFault(0x31, false);
+    const { devices, secondStage } = this;
+    const code = devices.find(this.registers.rootTable, request.requesterId, sink);
+    if (code !== 0) return vtdFault(code, devices.faultsDisabled);
+    if (request.addressType !== 'untranslated') {
+      if (devices.translationType !== TRANSLATION_TYPE.translateWithAts) return vtdFault(0x0d, devices.faultsDisabled); // VTD-62
+      if (request.addressType === 'translated') return this.direct(request);
+    }
+    if (devices.translationType === TRANSLATION_TYPE.passThrough) {
+      return request.address >> BigInt(this.hardware.physicalWidth) === 0n ? this.direct(request) : vtdFault(0x04, devices.faultsDisabled);
+    }
+    if (frameOf(request.address) >= this.framesIn(devices.levels)) return vtdFault(0x04, devices.faultsDisabled);
+    const asks = request.addressType === 'translation-request';
+    const failed = secondStage.walk(devices.table, devices.levels, request.address, asks ? 0 : NEEDS[request.access], LEGACY_CODES, sink);
+    if (failed !== 0) return vtdFault(failed, devices.faultsDisabled);
+    return this.found(request);
+  }
+
+  /** Frames that an address of a table with so many levels may be in. */
+  private framesIn(levels: number): number {
+    return 2 ** (Math.min(widthOfLevels(levels), this.hardware.addressWidth) - 12);
+  }
+
+  /** The answer of a walk that ended at a page, or at nothing for a translation request (VTD-60). */
+  private found(request: UnitRequest): UnitAnswer {
+    const { frame, level, allowed } = this.secondStage;
+    if (allowed === 0) return { kind: 'address', address: 0n as PhysicalAddress, ...permissionOf(0), pageSize: 4096n };
+    if (pageTouchesWindow(frame, FRAMES[level]!)) return vtdFault(0x0e, this.devices.faultsDisabled); // VTD-23
+    const address = addressOf(frame, Number(request.address & 0xfffn)) as PhysicalAddress;
+    return { kind: 'address', address, read: (allowed & READ) !== 0, write: (allowed & WRITE) !== 0, pageSize: PAGE_SIZES[level]! };
+  }
+
+  /** The address is used as it is; protected regions still count (VTD-24). */
+  private direct(request: UnitRequest): UnitAnswer {
+    const touched = { start: request.address, last: request.address + BigInt(request.size - 1) };
+    if (this.registers.protectedMemory.some((region) => overlaps(region, touched))) return { kind: 'blocked', reason: 'the address is in a protected memory region' };
+    return { kind: 'address', address: request.address as PhysicalAddress, read: true, write: true, pageSize: 4096n };
+  }
+
+  private report(fault: UnitFault, request: UnitRequest, sink: TraceSink): void {
+    const { id } = faultReason(fault.code);
+    sink.push({
+      kind: 'fault', floor: 'hardware', subject: this.description.id, verdict: 'fault', code: fault.code, name: fault.name, rules: ['VTD-30'],
+      text: `fault reason 0x${fault.code.toString(16).padStart(2, '0')} (${id}): ${fault.name}${fault.recorded ? '' : '; not recorded, because the entry disables fault processing'}`,
+      messages: this.faultMessages(fault, request),
+    });
+  }
+}
+
+/** By level of the leaf: bytes, and 4 KiB frames. */
+const PAGE_SIZES = [0n, 1n << 12n, 1n << 21n, 1n << 30n];
+const FRAMES = [0, 1, 512, 512 * 512];
+/** A one-to-one table has at most so many leaves, whatever RAM there is. */
+const IDENTITY_LEAVES = 1n << 18n;
+
+export const vtd: IommuArchitecture = {
+  name: 'vtd',
+  createUnit: (description, memory, profile) => new VtdUnit(description, memory, profile),
+};

@@ -1,0 +1,15 @@
+/** The simulator: a machine description in, a report out. Pure, synchronous, deterministic. */
+import type { MachineDescription } from './description.js';
+import type { Report } from './report.js';
+import { runHost, runScenario } from './scenario/run.js';
+
+/** Never throws for a description that the language made: what breaks inside a run becomes that run's `stopped`. */
+export function simulate(description: MachineDescription): Report {
+  const hosts = new Map(description.hosts.map((host) => [host.id, host]));
+  const hostRuns = description.hosts.map((host) => runHost(description, host));
+  const scenarioRuns = description.scenarios.flatMap((scenario) => {
+    const host = hosts.get(scenario.host);
+    return host === undefined ? [] : [runScenario(description, host, scenario)];
+  });
+  return { hosts: hostRuns.map(({ report }) => report), runs: [...hostRuns.map(({ run }) => run), ...scenarioRuns] };
+}

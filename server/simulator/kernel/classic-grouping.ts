@@ -1,0 +1,157 @@
+/**
+ * The grouping algorithm of Linux as all kernels up to now have it (section 3.1). It never merges groups: it only finds the existing
+ * group that a new function joins, so that the order of probing matters (GRP-23). Work per function is bounded by the depth of the tree,
+ * the functions of its slot and the 256 devfns of its bus.
+ */
+import type { FunctionDescription, SubjectId } from '../description.js';
+import { dmaAliases, type AliasKnowledge } from '../fabric/aliases.js';
+import { append, groupBy } from '../fabric/multimap.js';
+import { devfnOf } from '../fabric/pci-address.js';
+import type { Bus, Topology } from '../fabric/topology.js';
+import type { GroupReason } from '../report.js';
+import type { AcsQuestions } from './acs.js';
+import { arrivesAs, OWN_GROUP, portDoesNotIsolate, portIsolates, quirkAlias, sharesRequesterId, slotSibling } from './group-reasons.js';
+
+/** Whose group a function joins; null: a new one. */
+export interface GroupDecision {
+  readonly joins: FunctionDescription | null;
+  readonly reasons: readonly GroupReason[];
+}
+
+/** What a grouping algorithm may look at. */
+export interface GroupingView {
+  readonly topology: Topology;
+  readonly acs: AcsQuestions;
+  readonly aliases: AliasKnowledge;
+  /** How an `unknown` about a function is read in this run. */
+  unknownIsolates(fn: FunctionDescription): boolean;
+  hasGroup(fn: FunctionDescription): boolean;
+}
+
+export interface GroupingAlgorithm {
+  decide(fn: FunctionDescription): GroupDecision;
+}
+
+/** Functions of one bus by devfn, and by the devfns that they are known to use besides their own. */
+interface BusAliases {
+  readonly at: ReadonlyMap<number, readonly FunctionDescription[]>;
+  readonly usersOf: ReadonlyMap<number, readonly FunctionDescription[]>;
+}
+
+/** A function with a group, and why it is related to the one that was asked about; null when it is that one. */
+interface Relative {
+  readonly found: FunctionDescription;
+  readonly reason: GroupReason | null;
+}
+
+export class ClassicGrouping implements GroupingAlgorithm {
+  /** By bridge: the nearest function on its way to the root, itself included, that does not isolate; null = the path is clean (ACS-09). */
+  private readonly causes = new Map<SubjectId, FunctionDescription | null>();
+  private readonly portReasons = new Map<FunctionDescription, GroupReason>();
+  private readonly busAliases: ReadonlyMap<Bus, BusAliases>;
+
+  constructor(private readonly view: GroupingView) {
+    this.busAliases = indexAliases(view.topology, view.aliases);
+    for (const fn of view.topology.functions) {
+      const above = view.topology.upstream(fn);
+      if (above !== null && !this.causes.has(above.id)) this.causes.set(above.id, this.causeAt(above));
+    }
+  }
+
+  decide(fn: FunctionDescription): GroupDecision {
+    const { topology, aliases } = this.view;
+    const reasons: GroupReason[] = [];
+    let top = fn;
+    for (const visit of dmaAliases(topology, fn, aliases)) { // GRP-02
+      if (this.view.hasGroup(visit.fn)) return { joins: visit.fn, reasons: [sharesRequesterId(fn, visit)] };
+      if (visit.fn !== fn) reasons.push(arrivesAs(fn, visit));
+      top = visit.fn; // GRP-03
+    }
+    for (let bridge = topology.upstream(top); bridge !== null; bridge = topology.upstream(bridge)) { // GRP-04
+      const cause = this.causes.get(bridge.id)!;
+      if (cause === null) break;
+      if (this.view.hasGroup(bridge)) return { joins: bridge, reasons: [...reasons, this.blame(cause)] };
+      top = bridge;
+    }
+    const seen = new Set<number>();
+    const relative = this.aliasGroup(top, seen) ?? this.functionGroup(top, seen); // GRP-08
+    if (relative !== null) return { joins: relative.found, reasons: relative.reason === null ? reasons : [...reasons, relative.reason] };
+    return { joins: null, reasons: [...reasons, ...this.cleanPath(top), OWN_GROUP] }; // GRP-07
+  }
+
+  private isolates(fn: FunctionDescription): boolean {
+    const { isolates } = this.view.acs.of(fn);
+    return isolates === 'unknown' ? this.view.unknownIsolates(fn) : isolates;
+  }
+
+  private causeAt(bridge: FunctionDescription): FunctionDescription | null {
+    if (!this.isolates(bridge)) return bridge;
+    const above = this.view.topology.upstream(bridge);
+    return above === null ? null : this.causes.get(above.id)!;
+  }
+
+  /** GRP-05: the group of `fn`, or of a function on its bus that is its DMA alias, directly or in turn. */
+  private aliasGroup(fn: FunctionDescription, seen: Set<number>): Relative | null {
+    const devfn = devfnOf(fn.address);
+    if (seen.has(devfn)) return null;
+    seen.add(devfn);
+    if (this.view.hasGroup(fn)) return { found: fn, reason: null };
+    for (const other of this.aliasesOf(fn)) {
+      const relative = this.aliasGroup(other, seen) ?? this.functionGroup(other, seen);
+      if (relative !== null) return { found: relative.found, reason: relative.reason ?? quirkAlias(fn, other) };
+    }
+    return null;
+  }
+
+  /** GRP-06: the group of a sibling in the slot, where neither isolates. */
+  private functionGroup(fn: FunctionDescription, seen: Set<number>): Relative | null {
+    const { topology, acs } = this.view;
+    if (!topology.isMultifunction(fn) || this.isolates(fn)) return null;
+    for (const other of topology.slot(fn)) {
+      if (other === fn || this.isolates(other)) continue;
+      const relative = this.aliasGroup(other, seen);
+      if (relative !== null) return { found: relative.found, reason: relative.reason ?? slotSibling(fn, acs.of(fn), other, acs.of(other)) };
+    }
+    return null;
+  }
+
+  /** In the order of the global device list (GRP-09). */
+  private aliasesOf(fn: FunctionDescription): FunctionDescription[] {
+    const { topology, aliases } = this.view;
+    const known = this.busAliases.get(topology.bus(fn));
+    if (known === undefined) return [];
+    const others = new Set(known.usersOf.get(devfnOf(fn.address)));
+    for (const devfn of aliases.devfns(fn)) for (const other of known.at.get(devfn) ?? []) others.add(other);
+    others.delete(fn);
+    return [...others].sort((a, b) => topology.order(a) - topology.order(b));
+  }
+
+  private blame(cause: FunctionDescription): GroupReason {
+    let reason = this.portReasons.get(cause);
+    if (reason === undefined) this.portReasons.set(cause, (reason = portDoesNotIsolate(cause, this.view.acs.of(cause))));
+    return reason;
+  }
+
+  /** Every port on the way, each with what makes it isolate. */
+  private *cleanPath(fn: FunctionDescription): Generator<GroupReason> {
+    for (const port of this.view.topology.ancestors(fn)) {
+      if (this.causes.get(port.id) !== null) continue;
+      let reason = this.portReasons.get(port);
+      if (reason === undefined) this.portReasons.set(port, (reason = portIsolates(port, this.view.acs.of(port))));
+      yield reason;
+    }
+  }
+}
+
+function indexAliases(topology: Topology, aliases: AliasKnowledge): Map<Bus, BusAliases> {
+  const buses = new Map<Bus, { at: Map<number, FunctionDescription[]>; usersOf: Map<number, FunctionDescription[]> }>();
+  for (const fn of topology.functions) {
+    const devfns = aliases.devfns(fn);
+    if (devfns.length === 0) continue;
+    const bus = topology.bus(fn);
+    let index = buses.get(bus);
+    if (index === undefined) buses.set(bus, (index = { at: groupBy(bus.functions, (other) => devfnOf(other.address)), usersOf: new Map() }));
+    for (const devfn of devfns) append(index.usersOf, devfn, fn);
+  }
+  return buses;
+}

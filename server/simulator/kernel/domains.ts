@@ -1,0 +1,158 @@
+/** Domains of the IOMMU core: two static ones and those with a page table. */
+import type { Permission, SubjectId } from '../description.js';
+import { Refusal } from '../errno.js';
+import type { DeviceEntry, IommuUnit, MappedRun, PageTable } from '../hardware/architecture.js';
+import { hex, type AddressRange, type Iova, type PhysicalAddress } from '../memory/address.js';
+import { ResourceLimit } from '../memory/physical-memory.js';
+import type { BlockedDomain, Device, Domain, IdentityDomain, PagingDomain } from './core.js';
+
+export const IDENTITY: IdentityDomain = { type: 'identity' };
+export const BLOCKED: BlockedDomain = { type: 'blocked' };
+
+/** Domain IDs of one unit's tables: the lowest free one is taken next (LNX-01). */
+export class DomainIds {
+  private readonly used = new Set<number>();
+  private next: number;
+
+  constructor(private readonly first: number) {
+    this.next = first;
+  }
+
+  take(): number {
+    while (this.used.has(this.next)) this.next++;
+    this.used.add(this.next);
+    return this.next;
+  }
+
+  giveBack(id: number): void {
+    this.used.delete(id);
+    this.next = Math.min(this.next, Math.max(id, this.first));
+  }
+}
+
+/** Leaf entries that one machine may write. A file that maps more than this asks for the absurd: 16 GiB in pages of 4 KiB. */
+export const MAX_LEAVES = 1n << 22n;
+
+/** Keeps absurd maps from hanging the simulator. */
+export class MapBudget {
+  private left = MAX_LEAVES;
+
+  /** @throws ResourceLimit */
+  spend(leaves: bigint): void {
+    this.left -= leaves;
+    if (this.left < 0n) throw new ResourceLimit(`more than ${MAX_LEAVES} page-table entries were mapped`);
+  }
+}
+
+/** How many leaves map `size` bytes, roughly: as large as the two addresses allow together (MAP-02, MAP-03). */
+function leafCount(iova: bigint, physical: bigint, size: bigint, pageSizes: bigint): bigint {
+  const apart = iova ^ physical;
+  const usable = apart === 0n ? pageSizes : pageSizes & ((apart & -apart) * 2n - 1n);
+  const largest = 1n << BigInt(usable.toString(2).length - 1);
+  return largest > size ? 1n : size / largest;
+}
+
+/** What programs a device's entries; the kernel's devices do it for all their requester IDs. */
+export const programDevice = (device: Device, entry: DeviceEntry): void => {
+  for (const requesterId of device.requesterIds) device.unit?.setDeviceEntry(requesterId, entry);
+};
+
+/** A paging domain: its mappings are entries in simulated memory, in the format of its unit. */
+export class TranslatedDomain implements PagingDomain {
+  enforcesCoherency = false;
+  /** Devices whose entries point at the table now. */
+  private readonly attached = new Set<Device>();
+
+  constructor(
+    public type: PagingDomain['type'],
+    readonly name: string,
+    readonly unit: IommuUnit,
+    readonly domainId: number,
+    private readonly table: PageTable,
+    private readonly log: string[],
+    private readonly budget: MapBudget,
+    private readonly freed: (domain: TranslatedDomain) => void,
+  ) {}
+
+  get aperture(): AddressRange<Iova> {
+    return this.table.aperture;
+  }
+
+  get pageSizes(): bigint {
+    return this.table.pageSizes;
+  }
+
+  /** MAP-01: smallest page in bytes. */
+  private get smallestPage(): bigint {
+    return this.pageSizes & -this.pageSizes;
+  }
+
+  map(iova: Iova, physical: PhysicalAddress, size: bigint, permission: Permission, origin?: SubjectId): void {
+    if (((iova | physical | size) & (this.smallestPage - 1n)) !== 0n) {
+      const where = `iova ${hex(iova)} pa 0x${physical.toString(16).padStart(16, '0')} size ${hex(size)} min_pagesz ${hex(this.smallestPage)}`;
+      this.log.push(`iommu: unaligned: ${where}`);
+      throw new Refusal('EINVAL', 'MAP-01', `iommu_map wants multiples of the smallest page: ${where}`);
+    }
+    if (size === 0n) return; // MAP-06
+    this.budget.spend(leafCount(iova, physical, size, this.pageSizes));
+    const { root, levels } = this.table;
+    const errno = this.table.map(iova, physical, size, permission, origin);
+    // A table that grew has a new top: the entries of its devices must follow (AMD v1).
+    if (this.table.root !== root || this.table.levels !== levels) this.attached.forEach((device) => this.program(device));
+    // MAP-05: collisions and addresses out of range are found by the page-table code, not by the core.
+    if (errno !== null) throw new Refusal(errno, 'MAP-05', `the page table of ${this.name} refuses IOVA ${hex(iova)} size ${hex(size)}`);
+  }
+
+  /** UNM-01: never an errno; 0 for an unaligned request. */
+  unmap(iova: Iova, size: bigint): bigint {
+    if (((iova | size) & (this.smallestPage - 1n)) !== 0n) {
+      this.log.push(`iommu: unaligned: iova ${hex(iova)} size ${hex(size)} min_pagesz ${hex(this.smallestPage)}`);
+      return 0n;
+    }
+    return this.table.unmap(iova, size);
+  }
+
+  /** UNM-04. */
+  translate(iova: Iova): PhysicalAddress | null {
+    const leaf = this.table.lookup(iova);
+    return leaf === null ? null : leaf.physical;
+  }
+
+  mappings(limit: number): { readonly runs: readonly MappedRun[]; readonly total: number } {
+    return this.table.runs(limit);
+  }
+
+  /** Points the entries of a device (all aliases, PCIE-07) at the table. */
+  attachDevice(device: Device): void {
+    this.attached.add(device);
+    this.program(device);
+  }
+
+  detachDevice(device: Device): void {
+    this.attached.delete(device);
+  }
+
+  /** DMA to DMA-FQ on the living domain (TYP-04). */
+  makeLazy(): void {
+    this.type = 'DMA-FQ';
+  }
+
+  free(): void {
+    this.table.free();
+    this.freed(this);
+  }
+
+  private program(device: Device): void {
+    programDevice(device, { kind: 'paging', table: this.table, domainId: this.domainId, ats: usesAts(device) });
+  }
+}
+
+/** ATS is switched on when function and unit have it and the device is trusted (LNX-03, PAS-15). */
+const usesAts = (device: Device): boolean =>
+  device.kind === 'pci' && device.description.ats && device.untrusted !== true && (device.unit?.description.deviceTlb ?? false);
+
+/** `iommu_iova_to_phys` of any domain (UNM-04). */
+export function iovaToPhysical(domain: Domain, iova: Iova): PhysicalAddress | null {
+  if (domain.type === 'identity') return iova as bigint as PhysicalAddress;
+  return domain.type === 'blocked' ? null : domain.translate(iova);
+}

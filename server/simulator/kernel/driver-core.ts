@@ -1,0 +1,59 @@
+/** The driver core: binding and unbinding through sysfs, with the answers that a shell gets (OWN-20 .. OWN-25, VFG-21 .. VFG-23). */
+import { Refusal } from '../errno.js';
+import type { Device, DriverListener } from './core.js';
+import { IommuGroup } from './group.js';
+import type { KernelProfile } from './profile.js';
+
+export class DriverCore {
+  constructor(
+    private readonly profile: KernelProfile,
+    private readonly listeners: ReadonlySet<DriverListener>,
+  ) {}
+
+  /** `echo ADDR > drivers/DRIVER/bind`. @throws Refusal ENODEV, EBUSY, what the driver's probe said, or 'BUG' */
+  bind(device: Device, driver: string): void {
+    if (device.driverOverride !== null && device.driverOverride !== driver) {
+      throw new Refusal('ENODEV', 'OWN-21', `driver_override of ${device.name} is ${device.driverOverride}, so ${driver} does not match it`, [device.subject]);
+    }
+    if (device.driver !== null) {
+      const errno = this.profile.bindAnswer === 'ENODEV' ? 'ENODEV' : 'EBUSY';
+      throw new Refusal(errno, 'OWN-21', `${device.name} is bound to ${device.driver} already`, [device.subject]);
+    }
+    try {
+      this.probe(device, driver);
+    } catch (refusal) {
+      throw this.answerOfBindFile(refusal);
+    }
+    device.driver = driver;
+    for (const listener of this.listeners) listener.bound?.(device, driver); // OLD-04
+  }
+
+  /** `really_probe`: DMA ownership first (OWN-01), then the driver's own probe. Nothing is printed on refusal (OWN-20). */
+  probe(device: Device, driver: string): void {
+    const group = groupOf(device);
+    group?.useDefaultDomain(device, driver);
+    try {
+      for (const listener of this.listeners) listener.probe?.(device, driver);
+    } catch (refusal) {
+      group?.unuseDefaultDomain(driver);
+      throw refusal;
+    }
+  }
+
+  /** `echo ADDR > driver/unbind`. @throws Refusal ENODEV without driver, or what the driver's remove waits for */
+  unbind(device: Device): void {
+    const driver = device.driver;
+    if (driver === null) throw new Refusal('ENODEV', 'OWN-21', `${device.name} is not bound to a driver`, [device.subject]);
+    for (const listener of this.listeners) listener.remove?.(device, driver);
+    device.driver = null;
+    groupOf(device)?.unuseDefaultDomain(driver); // OWN-03
+  }
+
+  private answerOfBindFile(refusal: unknown): unknown {
+    if (!(refusal instanceof Refusal) || refusal.errno === 'BUG' || this.profile.bindAnswer === 'probe') return refusal;
+    return new Refusal('ENODEV', refusal.rule, refusal.reason, refusal.offenders);
+  }
+}
+
+/** The group whose DMA the driver core counts; mediated devices have no IOMMU and are not counted. */
+const groupOf = (device: Device): IommuGroup | null => (device.unit !== null && device.group instanceof IommuGroup ? device.group : null);

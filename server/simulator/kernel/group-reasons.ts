@@ -1,0 +1,47 @@
+/** Why a function is in its group, in words: each a fact about one port, bridge or sibling. */
+import type { FunctionDescription } from '../description.js';
+import type { AliasVisit } from '../fabric/aliases.js';
+import { requesterIdText } from '../fabric/pci-address.js';
+import type { GroupReason } from '../report.js';
+import { placeText, type AcsVerdict } from './acs.js';
+
+/** How an unknown was read. */
+const taken = (isolates: AcsVerdict['isolates'], reading: string): string => (isolates === 'unknown' ? ` (taken as ${reading})` : '');
+
+/** A bridge on the way that keeps what is below it apart. */
+export const portIsolates = (port: FunctionDescription, { isolates, fact, rules }: AcsVerdict): GroupReason =>
+  ({ text: `${placeText(port)} ${fact}${taken(isolates, 'isolating')}`, rules: ['GRP-04', ...rules], subject: port.id });
+
+/** GRP-12, GRP-16: everything below `cause` joins its group. */
+export const portDoesNotIsolate = (cause: FunctionDescription, { isolates, fact, rules }: AcsVerdict): GroupReason => ({
+  text: `${placeText(cause)} ${fact}${taken(isolates, 'not isolating')}: everything below joins its group`,
+  rules: ['GRP-04', 'GRP-12', ...rules], subject: cause.id,
+});
+
+/** Requests do not arrive under the function's own requester ID. */
+export function arrivesAs(fn: FunctionDescription, { fn: other, requesterId, rule }: AliasVisit): GroupReason {
+  const text = rule === 'ALI-02'
+    ? `its requests arrive as those of the VMD endpoint ${placeText(other)}`
+    : `requests of ${placeText(fn)} pass ${placeText(other)} and arrive with requester ID ${requesterIdText(requesterId)}`;
+  return { text, rules: [rule, 'GRP-03'], subject: other.id };
+}
+
+/** GRP-10, GRP-11, GRP-19: and the owner of that ID is in a group already. */
+export function sharesRequesterId(fn: FunctionDescription, visit: AliasVisit): GroupReason {
+  const fact = { 'ALI-02': 'GRP-19', 'ALI-08': 'GRP-10' }[visit.rule as string] ?? 'GRP-11';
+  return { text: `${arrivesAs(fn, visit).text}: it joins its group`, rules: [visit.rule, 'GRP-02', fact], subject: visit.fn.id };
+}
+
+/** GRP-13, GRP-15, GRP-17: two functions of one slot, neither of which isolates. */
+export const slotSibling = (fn: FunctionDescription, verdict: AcsVerdict, sibling: FunctionDescription, siblingVerdict: AcsVerdict): GroupReason => ({
+  text: `${placeText(fn)} ${verdict.fact}, and so does its sibling ${placeText(sibling)}${siblingVerdict.fact === verdict.fact ? '' : `, which ${siblingVerdict.fact}`}: functions of one slot that do not isolate share a group`,
+  rules: ['GRP-06', ...verdict.rules], subject: sibling.id,
+});
+
+/** GRP-20: one is known to use the requester ID of the other. */
+export const quirkAlias = (fn: FunctionDescription, other: FunctionDescription): GroupReason =>
+  ({ text: `${placeText(fn)} and ${placeText(other)} are known to use each other's requester ID: they share a group`, rules: ['ALI-14', 'GRP-05', 'GRP-20'], subject: other.id });
+
+export const OWN_GROUP: GroupReason = { text: 'nothing above or beside it shares its requester ID or its way to its peers: it gets a group of its own', rules: ['GRP-07'] };
+
+export const GROUP_PER_DEVICE: GroupReason = { text: 'a device that is not PCI gets a group of its own', rules: ['GRP-30', 'GRD-01'] };

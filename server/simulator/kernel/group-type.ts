@@ -1,0 +1,65 @@
+/** Writes to /sys/kernel/iommu_groups/N/type (TYP-01 .. TYP-12): both eras of the rules. */
+import { Refusal } from '../errno.js';
+import { groupType, setUpDefaultDomain, type DefaultType, type DomainMaker } from './default-domain.js';
+import { TranslatedDomain } from './domains.js';
+import type { IommuGroup } from './group.js';
+import { deviceLine } from './log-lines.js';
+
+const WORDS: ReadonlyMap<string, DefaultType | 'auto'> = new Map([['identity', 'identity'], ['DMA', 'DMA'], ['DMA-FQ', 'DMA-FQ'], ['auto', 'auto']]);
+
+export interface Writer {
+  has(capability: 'SYS_ADMIN' | 'SYS_RAWIO'): boolean;
+}
+
+/** @throws Refusal EACCES, EINVAL, EBUSY, EPERM */
+export function writeGroupType(group: IommuGroup, word: string, writer: Writer, choice: DefaultType, maker: DomainMaker): void {
+  if (!writer.has('SYS_ADMIN') || !writer.has('SYS_RAWIO')) throw refuse('EACCES', 'TYP-01', 'writing the type takes CAP_SYS_ADMIN and CAP_SYS_RAWIO');
+  const current = group.defaultDomain?.type;
+  if (current === undefined) throw refuse('EINVAL', 'TYP-02', `IOMMU group ${group.id} has no default domain`);
+  const asked = askedType(word, maker);
+  if (asked === 'DMA-FQ' && current === 'DMA') return goLazy(group);
+  if (maker.profile.groupType === 'single-unbound') checkSingleUnbound(group, maker);
+  else checkUnowned(group);
+  const type = groupType(group, choice, asked === 'auto' ? null : asked, maker.profile);
+  if (type === null) throw refuse('EINVAL', 'TYP-09', `a device of IOMMU group ${group.id} needs another type than ${word}`, group);
+  if (type !== current) setUpDefaultDomain(group, type, maker);
+}
+
+/** TYP-03. */
+function askedType(word: string, maker: DomainMaker): DefaultType | 'auto' {
+  const asked = WORDS.get(word);
+  if (asked === undefined || (asked === 'DMA-FQ' && !maker.profile.lazyType)) throw refuse('EINVAL', 'TYP-03', `"${word}" is no type of a group`);
+  return asked;
+}
+
+/** TYP-04: strict to lazy works on the live domain, drivers or not. */
+function goLazy(group: IommuGroup): void {
+  if (group.defaultDomain instanceof TranslatedDomain) group.defaultDomain.makeLazy();
+}
+
+/** TYP-05 .. TYP-07 up to 6.3: one device, without driver, on its default domain. */
+function checkSingleUnbound(group: IommuGroup, maker: DomainMaker): void {
+  const [only, ...others] = group.devices;
+  const say = (text: string): void => void maker.log.push(only === undefined ? text : deviceLine(only, text));
+  if (only === undefined || others.length > 0) {
+    maker.log.push('iommu: Cannot change default domain: Group has more than one device');
+    throw refuse('EINVAL', 'TYP-05', `IOMMU group ${group.id} has ${group.devices.length} devices`, group);
+  }
+  if (only.driver !== null) {
+    say('Device is still bound to driver');
+    throw refuse('EBUSY', 'TYP-06', `${only.name} is still bound to ${only.driver}`, group);
+  }
+  if (group.domain !== group.defaultDomain) {
+    say('Group not assigned to default domain');
+    throw refuse('EBUSY', 'TYP-07', `IOMMU group ${group.id} is not on its default domain`, group);
+  }
+}
+
+/** TYP-05, TYP-06 since 6.5: nobody may own the group, neither a user nor a driver that does DMA. */
+function checkUnowned(group: IommuGroup): void {
+  if (group.devices.length === 0) throw refuse('EPERM', 'TYP-05', `IOMMU group ${group.id} is empty`);
+  if (group.ownerCount !== 0) throw refuse('EPERM', 'TYP-06', `IOMMU group ${group.id} is in use by ${group.owner === null ? 'a driver' : 'a user'}`, group);
+}
+
+const refuse = (errno: 'EACCES' | 'EINVAL' | 'EBUSY' | 'EPERM', rule: string, reason: string, group?: IommuGroup): Refusal =>
+  new Refusal(errno, rule, reason, group?.devices.map((device) => device.subject));

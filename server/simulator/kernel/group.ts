@@ -1,0 +1,204 @@
+/**
+ * An IOMMU group: which domain its devices translate through, and who owns their DMA. Both eras are here side by side:
+ * DMA ownership since 5.19 (OWN-01 ..), and before it no ownership at all, only VFIO's own viability test (OLD-01).
+ */
+import { Refusal } from '../errno.js';
+import type { Device, Domain, Group, PagingDomain, ReservedRegion } from './core.js';
+import { BLOCKED, programDevice, TranslatedDomain } from './domains.js';
+import { managesDma } from './drivers.js';
+import { deviceLine } from './log-lines.js';
+import type { KernelProfile } from './profile.js';
+
+/** What a group needs of the kernel around it. */
+export interface GroupSurroundings {
+  readonly profile: KernelProfile;
+  readonly log: string[];
+  /** An empty unmanaged domain that blocks everything, for units without a static blocked domain. */
+  createBlockingDomain(device: Device): PagingDomain;
+  /** RSV-13: the regions of all members as sysfs shows them. */
+  mergeRegions(devices: readonly Device[]): readonly ReservedRegion[];
+}
+
+/** RSV-44: the core's words. */
+const NEEDS_DIRECT_MAPPING =
+  'Firmware has requested this device have a 1:1 IOMMU mapping, rejecting configuring the device without a 1:1 mapping. Contact your platform vendor.';
+/** RSV-45: the VT-d driver's words before 6.6; the two spaces are its own. */
+const NOT_ELIGIBLE = 'Device is ineligible for IOMMU domain attach due to platform RMRR requirement.  Contact your platform vendor.';
+
+export class IommuGroup implements Group {
+  defaultDomain: Domain | null = null;
+  domain: Domain | null = null;
+  owner: object | null = null;
+  ownerCount = 0;
+  /** Made at the first claim. */
+  private blockingDomain: Domain | null = null;
+  private readonly members: Device[] = [];
+
+  constructor(
+    readonly id: number,
+    readonly name: string | null,
+    private readonly surroundings: GroupSurroundings,
+  ) {}
+
+  get devices(): readonly Device[] {
+    return this.members;
+  }
+
+  /** `iommu_group_add_device`: a line in the log for devices that an IOMMU translates (GRL-03). */
+  add(device: Device): void {
+    this.members.push(device);
+    device.group = this;
+    this.surroundings.log.push(deviceLine(device, `Adding to iommu group ${this.id}`));
+  }
+
+  reservedRegions(): readonly ReservedRegion[] {
+    return this.surroundings.mergeRegions(this.members);
+  }
+
+  // ---------------------------------------------------------------------------------------------- ownership
+
+  /** `iommu_device_use_default_domain`, when a driver binds (OWN-01, OWN-02). @throws Refusal EBUSY */
+  useDefaultDomain(device: Device, driver: string): void {
+    if (this.ownerless() || managesDma(driver)) return;
+    if (this.ownerCount > 0 && (this.domain !== this.defaultDomain || this.owner !== null)) {
+      throw new Refusal('EBUSY', 'OWN-01', `IOMMU group ${this.id} is owned by a user, so ${driver} may not use ${device.name}`, this.subjects());
+    }
+    this.ownerCount++;
+  }
+
+  /** `iommu_device_unuse_default_domain` (OWN-03). */
+  unuseDefaultDomain(driver: string): void {
+    if (!this.ownerless() && !managesDma(driver) && this.ownerCount > 0) this.ownerCount--;
+  }
+
+  claim(owner: object): void {
+    if (this.ownerless()) return;
+    if (this.ownerCount !== 0) this.refuseClaim('OWN-04', []);
+    this.takeOwnership(owner);
+  }
+
+  claimDevice(device: Device, owner: object): void {
+    if (this.ownerless()) return;
+    if (this.ownerCount !== 0 && this.owner !== owner) this.refuseClaim('OWN-05', [device.subject]);
+    if (this.ownerCount !== 0) this.ownerCount++;
+    else this.takeOwnership(owner);
+  }
+
+  release(): void {
+    if (this.ownerCount === 0 || this.owner === null) return; // OWN-06: WARN, nothing happens
+    this.ownerCount = 0;
+    this.owner = null;
+    this.moveTo(this.defaultDomain);
+  }
+
+  releaseDevice(): void {
+    if (this.ownerCount > 1) this.ownerCount--; // OWN-07
+    else this.release();
+  }
+
+  /** OLD-01: before 5.19 nobody owns DMA; VFIO looks at the drivers instead. */
+  private ownerless(): boolean {
+    return this.surroundings.profile.ownership === 'viability';
+  }
+
+  private refuseClaim(rule: string, asked: readonly string[]): never {
+    const inTheWay = this.members.filter((member) => member.driver !== null && !managesDma(member.driver));
+    const why = this.owner !== null ? 'another user owns it' : inTheWay.map((member) => `${member.driver} drives ${member.name}`).join(', ');
+    throw new Refusal('EPERM', rule, `DMA ownership of IOMMU group ${this.id} cannot be taken: ${why}`, inTheWay.length > 0 ? inTheWay.map((member) => member.subject) : asked);
+  }
+
+  private takeOwnership(owner: object): void {
+    if (this.domain !== null && this.domain !== this.defaultDomain) {
+      throw new Refusal('EBUSY', 'OWN-04', `IOMMU group ${this.id} is attached to a domain of its driver`, this.subjects());
+    }
+    this.moveTo(this.blocking());
+    this.owner = owner;
+    this.ownerCount = 1;
+  }
+
+  /** The static blocked domain of the unit's driver, or an empty domain, which blocks as well. */
+  private blocking(): Domain {
+    if (this.blockingDomain !== null) return this.blockingDomain;
+    const first = this.members[0];
+    if (first?.unit === null || first === undefined) throw new Refusal('EINVAL', 'OWN-04', `IOMMU group ${this.id} has no IOMMU`, this.subjects());
+    this.blockingDomain = first.unit.capabilities().blockedDomain ? BLOCKED : this.surroundings.createBlockingDomain(first);
+    return this.blockingDomain;
+  }
+
+  // ---------------------------------------------------------------------------------------------- domains
+
+  attach(domain: PagingDomain): void {
+    const free = this.domain === null || this.domain === this.defaultDomain || (!this.ownerless() && this.domain === this.blockingDomain);
+    // ATT-02, OLD-09, OWN-31.
+    if (!free) throw new Refusal('EBUSY', 'ATT-02', `IOMMU group ${this.id} is attached to another domain already`, this.subjects());
+    this.moveTo(domain);
+  }
+
+  replace(domain: PagingDomain): void {
+    this.moveTo(domain);
+  }
+
+  /** OWN-30; in the old model back to the default domain (OLD-08). */
+  detach(): void {
+    this.moveTo(this.owner !== null && this.blockingDomain !== null ? this.blockingDomain : this.defaultDomain);
+  }
+
+  /** `__iommu_group_set_domain` in member order (ATT-03, ATT-05). @throws Refusal of the first device that cannot */
+  moveTo(target: Domain | null): void {
+    const before = this.domain;
+    if (target === before) return;
+    const moved: Device[] = [];
+    for (const device of this.members) {
+      try {
+        this.check(device, target);
+      } catch (refusal) {
+        if (this.surroundings.profile.failedAttach === 'all-go-back') moved.forEach((each) => switchDevice(each, target, before));
+        throw refusal;
+      }
+      switchDevice(device, before, target);
+      moved.push(device);
+    }
+    this.domain = target;
+  }
+
+  /** What one device's driver answers to a new domain. */
+  private check(device: Device, target: Domain | null): void {
+    if (target === null || target.type === 'identity') return;
+    if (this.isBlocking(target)) this.checkBlocking(device);
+    if (target.type === 'blocked') return;
+    this.checkDirectRegions(device, target);
+    if (device.unit === null) throw new Refusal('EINVAL', 'ATT-02', `${device.name} has no IOMMU`, [device.subject]);
+    if (device.unit.domainCompatibilityKey !== target.unit.domainCompatibilityKey) {
+      throw new Refusal('EINVAL', 'ATD-02', `${target.name} was made for ${target.unit.description.name} and does not fit ${device.unit.description.name}, behind which ${device.name} is`, [device.subject]);
+    }
+  }
+
+  private isBlocking(target: Domain): boolean {
+    return target.type === 'blocked' || target === this.blockingDomain;
+  }
+
+  /** RSV-44, SET-01. */
+  private checkBlocking(device: Device): void {
+    if (!device.requireDirect || this.surroundings.profile.directRegions !== 'core-einval') return;
+    this.surroundings.log.push(deviceLine(device, NEEDS_DIRECT_MAPPING));
+    throw new Refusal('EINVAL', 'RSV-44', `firmware wants memory of ${device.name} mapped 1:1 at all times, so it cannot be blocked`, [device.subject]);
+  }
+
+  /** RSV-45. */
+  private checkDirectRegions(device: Device, target: PagingDomain): void {
+    const refuses = this.surroundings.profile.directRegions === 'vtd-eperm' && device.unit?.description.architecture === 'vtd';
+    if (!refuses || !device.requireDirect || target.type !== 'unmanaged') return;
+    this.surroundings.log.push(deviceLine(device, NOT_ELIGIBLE));
+    throw new Refusal('EPERM', 'RSV-45', `firmware wants memory of ${device.name} mapped 1:1 (RMRR), so it gets no unmanaged domain`, [device.subject]);
+  }
+
+  private subjects(): string[] {
+    return this.members.map((member) => member.subject);
+  }
+}
+
+function switchDevice(device: Device, from: Domain | null, to: Domain | null): void {
+  if (from instanceof TranslatedDomain) from.detachDevice(device);
+  if (to instanceof TranslatedDomain) to.attachDevice(device);
+  else programDevice(device, { kind: to === null || to.type !== 'identity' ? 'blocked' : 'identity' });
+}

@@ -1,0 +1,164 @@
+/**
+ * The IOMMU groups of a host after boot: who is asked when, what each joins and why, and what of it hangs on facts that nobody knows.
+ */
+import type { FunctionDescription, HostDescription, IommuDescription, PlatformDeviceDescription, SubjectId } from '../description.js';
+import { requesterIds } from '../fabric/aliases.js';
+import { groupBy } from '../fabric/multimap.js';
+import { addressText } from '../fabric/pci-address.js';
+import type { AcsRegisters } from '../fabric/acs.js';
+import type { Topology } from '../fabric/topology.js';
+import { assignUnits, type UnitMap } from '../fabric/units.js';
+import type { GroupReason, HostReport } from '../report.js';
+import { bootAcs } from './acs-boot.js';
+import { parseAcsParameters } from './acs-parameters.js';
+import { AcsQuestions } from './acs.js';
+import { KernelAliases } from './alias-quirks.js';
+import { ClassicGrouping, type GroupingAlgorithm, type GroupingView } from './classic-grouping.js';
+import type { CommandLine } from './command-line.js';
+import { GROUP_PER_DEVICE } from './group-reasons.js';
+import { activeUnits } from './iommu-detection.js';
+import type { KernelProfile } from './profile.js';
+import { registersAfterBoot } from './acs-registers.js';
+import { hasOpenQuestions, uncertainGroups, UNKNOWN_READING, unknownFacts, type UnknownReading } from './unknowns.js';
+
+export interface FormedGroup {
+  /** Lowest free number at formation (GRP-07). */
+  readonly number: number;
+  /** In the order of joining. */
+  readonly members: readonly SubjectId[];
+  /** It would have other members if what is unknown were favourable. */
+  readonly uncertain: boolean;
+}
+
+export interface FormedGroups {
+  readonly groups: readonly FormedGroup[];
+  /** Group number of a device; missing where it has none. */
+  readonly groupOf: ReadonlyMap<SubjectId, number>;
+  /** Per device with a group: the chain of facts that put it there, in order. */
+  readonly why: ReadonlyMap<SubjectId, readonly GroupReason[]>;
+  readonly ungrouped: HostReport['ungrouped'];
+  readonly unknowns: HostReport['unknowns'];
+  /** Boot lines about ACS and aliases; who joins which group is told by whoever makes the groups (GRL-03). */
+  readonly messages: readonly string[];
+  /** Units in use, and the one of each function and platform device. */
+  readonly activeUnits: readonly IommuDescription[];
+  readonly units: UnitMap;
+  /** ACS control registers after boot, for routing. */
+  readonly acs: AcsRegisters;
+  readonly aliases: KernelAliases;
+  /** Own requester ID first, then every alias (PCIE-07); empty for what is no function of the host. */
+  requesterIds(device: SubjectId): readonly number[];
+}
+
+
+/** By name. Kernels to come may bring another (section 3.5). */
+export type GroupingName = 'classic';
+const ALGORITHMS: Readonly<Record<GroupingName, new (view: GroupingView) => GroupingAlgorithm>> = { classic: ClassicGrouping };
+
+/** The groups that the kernel of `profile` forms on the host with this command line. */
+export function formGroups(host: HostDescription, topology: Topology, profile: KernelProfile, commandLine: CommandLine, algorithm: GroupingName = 'classic'): FormedGroups {
+  const active = activeUnits(host, topology, commandLine);
+  const units = new Map([...assignUnits(topology, active), ...platformUnits(host, active)]);
+  const parameters = parseAcsParameters(commandLine);
+  const boot = bootAcs(topology, { parameters, requested: active.length > 0, release: profile.release });
+  const hasAmdIommu = host.iommus.some((unit) => unit.architecture === 'amd-vi');
+  const acs = new AcsQuestions(topology, { states: boot.states, override: parameters.override, hasAmdIommu, release: profile.release });
+  const aliases = new KernelAliases(topology);
+  const platform = host.platformDevices.filter((device) => units.has(device.id));
+  const order = probeOrder(topology, active, units, profile);
+  const form = (unknownIsolates: UnknownReading): Partition => new Partition({ topology, acs, aliases, unknownIsolates }, ALGORITHMS[algorithm]).form(platform, order, units);
+  const formed = form(UNKNOWN_READING);
+  const uncertain = hasOpenQuestions(topology, acs) ? uncertainGroups(formed.groups, form(() => false), form(() => true)) : new Set<number>();
+  const groups = formed.groups.map((members, number): FormedGroup => ({ number, members, uncertain: uncertain.has(number) }));
+  return {
+    groups, groupOf: formed.groupOf, why: formed.why, activeUnits: active, units, aliases,
+    ungrouped: ungroupedDevices(host, active, units),
+    unknowns: unknownFacts(topology, acs, groups),
+    messages: [...overrideWarning(commandLine), ...aliasMessages(topology, aliases), ...boot.messages],
+    acs: registersAfterBoot(boot.states, acs),
+    requesterIds: (device) => {
+      const fn = topology.byId(device);
+      return fn === undefined ? [] : requesterIds(topology, fn, aliases);
+    },
+  };
+}
+
+/** One run of an algorithm over the devices in probe order. */
+class Partition {
+  readonly groups: SubjectId[][] = [];
+  readonly groupOf = new Map<SubjectId, number>();
+  readonly why = new Map<SubjectId, readonly GroupReason[]>();
+  private readonly algorithm: GroupingAlgorithm;
+
+  constructor(view: Omit<GroupingView, 'hasGroup'>, Algorithm: new (view: GroupingView) => GroupingAlgorithm) {
+    this.algorithm = new Algorithm({ ...view, hasGroup: (fn) => this.groupOf.has(fn.id) });
+  }
+
+  form(platform: readonly PlatformDeviceDescription[], order: readonly FunctionDescription[], units: UnitMap): this {
+    this.addPlatform(platform, units);
+    for (const fn of order) {
+      const { joins, reasons } = this.algorithm.decide(fn);
+      this.join(fn.id, joins === null ? this.groups.length : this.groupOf.get(joins.id)!, reasons);
+    }
+    return this;
+  }
+
+  /** GRP-30: each alone, except that AMD puts those with one device ID together (GRD-02). */
+  private addPlatform(devices: readonly PlatformDeviceDescription[], units: UnitMap): void {
+    const byDeviceId = new Map<string, number>();
+    for (const device of devices) {
+      const unit = units.get(device.id)!;
+      const key = unit.architecture === 'amd-vi' && device.streamIds.length > 0 ? `${unit.id} ${device.streamIds[0]}` : device.id;
+      const number = byDeviceId.get(key) ?? this.groups.length;
+      byDeviceId.set(key, number);
+      this.join(device.id, number, [GROUP_PER_DEVICE]);
+    }
+  }
+
+  private join(device: SubjectId, number: number, reasons: readonly GroupReason[]): void {
+    this.groups[number] ??= [];
+    this.groups[number].push(device);
+    this.groupOf.set(device, number);
+    this.why.set(device, reasons);
+  }
+}
+
+/**
+ * Functions with a unit, in the order in which the kernel asks for their groups: what is there at boot bus by bus (for each unit anew
+ * where every unit scans, GRL-06), then what drivers bring up later: functions behind VMD, virtual functions (GRP-21).
+ */
+function probeOrder(topology: Topology, active: readonly IommuDescription[], units: UnitMap, profile: KernelProfile): FunctionDescription[] {
+  const position = new Map(active.map((unit, index) => [unit, index]));
+  const rank = (fn: FunctionDescription): number => {
+    if (fn.virtualFunction !== undefined) return active.length + 1;
+    if (fn.behindVmd !== undefined) return active.length;
+    return profile.busScan === 'per-unit' ? position.get(units.get(fn.id)!)! : 0;
+  };
+  const byRank = groupBy(topology.functions.filter((fn) => units.has(fn.id)), rank);
+  return [...byRank.keys()].sort((a, b) => a - b).flatMap((key) => byRank.get(key)!);
+}
+
+function platformUnits(host: HostDescription, active: readonly IommuDescription[]): Map<SubjectId, IommuDescription> {
+  const byId = new Map(active.map((unit) => [unit.id, unit]));
+  return new Map(host.platformDevices.flatMap((device): [SubjectId, IommuDescription][] => {
+    const unit = device.iommu === undefined ? undefined : byId.get(device.iommu);
+    return unit === undefined ? [] : [[device.id, unit]];
+  }));
+}
+
+/** Devices that the kernel puts into no group. */
+function ungroupedDevices(host: HostDescription, active: readonly IommuDescription[], units: UnitMap): HostReport['ungrouped'] {
+  const why = host.iommus.length === 0 ? 'the host has no IOMMU' : active.length === 0 ? 'the IOMMU is switched off on the command line or in the kernel' : 'no IOMMU unit covers it';
+  return [...host.functions, ...host.platformDevices].filter(({ id }) => !units.has(id)).map(({ id }) => ({ device: id, why }));
+}
+
+/** ACE-10. */
+const overrideWarning = (commandLine: CommandLine): string[] =>
+  commandLine.has('pcie_acs_override') ? ['Warning: PCIe ACS overrides enabled; This may allow non-IOMMU protected peer-to-peer DMA'] : [];
+
+function aliasMessages(topology: Topology, aliases: KernelAliases): string[] {
+  return topology.functions.flatMap((fn) => {
+    const text = aliases.message(fn);
+    return text === null ? [] : [`pci ${addressText(fn.address)}: ${text}`];
+  });
+}

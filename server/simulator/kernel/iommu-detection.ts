@@ -1,0 +1,33 @@
+/** Which of the described units the kernel switches on, and whether that makes it ask for ACS (ACE-01). */
+import type { HostDescription, IommuDescription, KernelDescription } from '../description.js';
+import type { Topology } from '../fabric/topology.js';
+import { hasWord, lastWord, type CommandLine } from './command-line.js';
+
+const DISPLAY_CLASS = 0x03;
+
+/** Units in use, in the order of the description. */
+export function activeUnits(host: HostDescription, topology: Topology, commandLine: CommandLine): IommuDescription[] {
+  return host.iommus.filter((unit) => isActive(unit, host.kernel, topology, commandLine));
+}
+
+function isActive(unit: IommuDescription, kernel: KernelDescription, topology: Topology, commandLine: CommandLine): boolean {
+  switch (unit.architecture) {
+    case 'vtd': return !isSwitchedOff(commandLine) && intelIsOn(kernel, commandLine) && !(hasWord(commandLine, 'intel_iommu', 'igfx_off') && servesOnlyDisplay(unit, topology));
+    case 'amd-vi': return !isSwitchedOff(commandLine) && !hasWord(commandLine, 'amd_iommu', 'off');
+    default: return true;
+  }
+}
+
+const isSwitchedOff = (commandLine: CommandLine): boolean => hasWord(commandLine, 'iommu', 'off');
+
+/** By the command line, else by the build option, which distributions set. */
+function intelIsOn(kernel: KernelDescription, commandLine: CommandLine): boolean {
+  const said = lastWord(commandLine, 'intel_iommu', ['on', 'off']);
+  if (said !== undefined) return said === 'on';
+  return !kernel.buildOptions.includes('!INTEL_IOMMU_DEFAULT_ON');
+}
+
+function servesOnlyDisplay(unit: IommuDescription, topology: Topology): boolean {
+  if (unit.covers === 'rest' || unit.covers.length === 0) return false;
+  return unit.covers.every((id) => (topology.byId(id)?.classCode ?? 0) >> 16 === DISPLAY_CLASS);
+}

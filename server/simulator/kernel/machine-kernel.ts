@@ -1,0 +1,169 @@
+/** The kernel of one machine after boot: devices in their groups on their default domains, drivers bound. */
+import type { HostDescription, SubjectId } from '../description.js';
+import { Refusal } from '../errno.js';
+import type { IommuUnit } from '../hardware/architecture.js';
+import { bootDevices, mediatedDevice, type DeviceFacts } from './devices.js';
+import type { Device, DriverListener, Group, Kernel, PagingDomain, ReservedRegion } from './core.js';
+import type { CommandLine } from './command-line.js';
+import { globalChoice, groupType, setUpDefaultDomain, type DefaultType, type DomainMaker } from './default-domain.js';
+import { DomainIds, MapBudget, TranslatedDomain } from './domains.js';
+import { DriverCore } from './driver-core.js';
+import { IommuGroup, type GroupSurroundings } from './group.js';
+import { writeGroupType, type Writer } from './group-type.js';
+import type { KernelProfile } from './profile.js';
+
+/** What boot found: the machine below the kernel, and who is grouped with whom. */
+export interface BootFindings extends DeviceFacts {
+  readonly profile: KernelProfile;
+  readonly commandLine: CommandLine;
+  /** Units that are switched on. */
+  readonly units: readonly IommuUnit[];
+  /** Members of each group in the order of joining; groups in the order of formation. */
+  readonly partition: readonly (readonly SubjectId[])[];
+  /** Log lines from before the groups form. */
+  readonly earlyMessages: readonly string[];
+  /** RSV-13. */
+  mergeRegions(regions: readonly (readonly ReservedRegion[])[]): readonly ReservedRegion[];
+}
+
+/** First domain ID that Linux gives out, by architecture (LNX-01). */
+const FIRST_DOMAIN_ID: Readonly<Record<string, number>> = { vtd: 2 };
+
+export class MachineKernel implements Kernel, DomainMaker, GroupSurroundings {
+  readonly profile: KernelProfile;
+  readonly devices: Device[];
+  readonly groups: Group[] = [];
+  readonly log: string[] = [];
+  readonly driverListeners = new Set<DriverListener>();
+  /** The choice for groups that need nothing special. */
+  readonly defaultType: DefaultType;
+  private readonly bySubject = new Map<SubjectId, Device>();
+  private readonly byName = new Map<string, Device>();
+  private readonly groupIds = new DomainIds(0);
+  private readonly domainIds = new Map<string, DomainIds>();
+  private readonly budget = new MapBudget();
+  private readonly drivers: DriverCore;
+
+  constructor(
+    private readonly host: HostDescription,
+    private readonly findings: BootFindings,
+  ) {
+    this.profile = findings.profile;
+    this.drivers = new DriverCore(this.profile, this.driverListeners);
+    this.devices = bootDevices(host, findings);
+    this.devices.forEach((device) => this.know(device));
+    this.log.push(...findings.earlyMessages);
+    this.defaultType = this.chooseDefault();
+    this.formGroups();
+    this.bindBootDrivers();
+    this.createMediatedDevices();
+  }
+
+  device(subject: SubjectId): Device | undefined {
+    return this.bySubject.get(subject);
+  }
+
+  deviceByName(name: string): Device | undefined {
+    return this.byName.get(name);
+  }
+
+  moduleParameter(module: string, name: string): string | undefined {
+    const wanted = `${module}.${name}=`;
+    const given = this.host.kernel.moduleParameters.findLast((parameter) => parameter.startsWith(wanted));
+    return given?.slice(wanted.length) ?? this.findings.commandLine.get(`${module}.${name}`)?.at(-1);
+  }
+
+  buildOption(name: string): boolean {
+    return this.host.kernel.buildOptions.findLast((option) => option === name || option === `!${name}`) === name;
+  }
+
+  bind(device: Device, driver: string): void {
+    this.drivers.bind(device, driver);
+  }
+
+  unbind(device: Device): void {
+    this.drivers.unbind(device);
+  }
+
+  /** @throws Refusal EACCES, EINVAL, EBUSY, EPERM (TYP-01 ..) */
+  writeGroupType(device: Device, word: string, writer: Writer): void {
+    const { group } = device;
+    if (!(group instanceof IommuGroup)) throw new Refusal('ENOENT', 'GRL-01', `${device.name} is in no IOMMU group`, [device.subject]);
+    writeGroupType(group, word, writer, this.defaultType, this);
+  }
+
+  createGroup(devices: readonly Device[], name: string | null): Group {
+    const group = new IommuGroup(this.groupIds.take(), name, this); // GRP-07, GRL-02
+    for (const device of devices) group.add(device);
+    this.groups.push(group);
+    return group;
+  }
+
+  allocateDomain(device: Device, name: string): PagingDomain {
+    return this.createDomain(device, 'unmanaged', name);
+  }
+
+  createDomain(device: Device, type: PagingDomain['type'], name: string): TranslatedDomain {
+    const { unit } = device;
+    if (unit === null) throw new Refusal('ENODEV', 'DOM-25', `${device.name} is behind no IOMMU`, [device.subject]);
+    const ids = this.domainIdsOf(unit);
+    const freed = (domain: TranslatedDomain): void => ids.giveBack(domain.domainId);
+    return new TranslatedDomain(type, name, unit, ids.take(), unit.createPageTable(), this.log, this.budget, freed);
+  }
+
+  createBlockingDomain(device: Device): PagingDomain {
+    return this.createDomain(device, 'unmanaged', `group ${device.group?.id ?? '?'} blocking`);
+  }
+
+  mergeRegions(devices: readonly Device[]): readonly ReservedRegion[] {
+    return this.findings.mergeRegions(devices.map((device) => device.reservedRegions));
+  }
+
+  private domainIdsOf(unit: IommuUnit): DomainIds {
+    const { architecture } = unit.description;
+    let ids = this.domainIds.get(architecture);
+    if (ids === undefined) this.domainIds.set(architecture, (ids = new DomainIds(FIRST_DOMAIN_ID[architecture] ?? 1)));
+    return ids;
+  }
+
+  private know(device: Device): void {
+    this.bySubject.set(device.subject, device);
+    this.byName.set(device.name, device);
+  }
+
+  private chooseDefault(): DefaultType {
+    const cachingMode = this.findings.units.some((unit) => unit.description.cachingMode);
+    const choice = globalChoice(this.profile, this.findings.commandLine, (name) => this.buildOption(name), cachingMode);
+    if (this.findings.units.length > 0) this.log.push(...choice.messages);
+    return choice.type;
+  }
+
+  /** GRL-06: all groups first, then the default domain of each. */
+  private formGroups(): void {
+    for (const members of this.findings.partition) this.createGroup(members.map((member) => this.bySubject.get(member)!), null);
+    for (const group of this.groups) {
+      if (!(group instanceof IommuGroup)) continue;
+      const type = groupType(group, this.defaultType, null, this.profile) ?? this.defaultType;
+      setUpDefaultDomain(group, type, this);
+    }
+  }
+
+  /** Drivers of the description bind at boot: no default domain is taken yet, so none of them is refused. */
+  private bindBootDrivers(): void {
+    for (const device of this.devices) {
+      if (device.kind === 'mdev' || device.description.driver === null) continue;
+      this.drivers.probe(device, device.description.driver);
+      device.driver = device.description.driver;
+    }
+  }
+
+  private createMediatedDevices(): void {
+    for (const description of this.host.mediatedDevices) {
+      const parent = this.bySubject.get(description.parent);
+      if (parent === undefined) continue;
+      const device = mediatedDevice(description, parent);
+      this.devices.push(device);
+      this.know(device);
+    }
+  }
+}

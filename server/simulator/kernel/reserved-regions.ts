@@ -1,0 +1,122 @@
+/** Address ranges that a device may not, or must, have mapped: who reports them, how they merge, how sysfs shows them (section 4). */
+import type { FunctionDescription, HostDescription, IommuDescription, ReservedRegionDescription, SubjectId } from '../description.js';
+import { append } from '../fabric/multimap.js';
+import type { Topology } from '../fabric/topology.js';
+import { iova, type AddressRange, type Iova } from '../memory/address.js';
+import type { ReservedType } from '../description.js';
+import type { ReservedRegion } from './core.js';
+
+/** Enumeration order of the kernel, which breaks ties of equal start (RSV-01 .. RSV-05, RSV-10). */
+const TYPE_ORDER: Readonly<Record<ReservedType, number>> = { direct: 0, 'direct-relaxable': 1, reserved: 2, msi: 3, 'software-msi': 4 };
+
+/** The word in sysfs; both MSI types have the same one. */
+const TYPE_WORD: Readonly<Record<ReservedType, string>> = { direct: 'direct', 'direct-relaxable': 'direct-relaxable', reserved: 'reserved', msi: 'msi', 'software-msi': 'msi' };
+
+const range = (start: bigint, last: bigint): AddressRange<Iova> => ({ start: iova(start), last: iova(last) });
+
+const INTERRUPT_WINDOW: ReservedRegion = { range: range(0xfee0_0000n, 0xfeef_ffffn), type: 'msi' };
+const SOFTWARE_MSI: ReservedRegion = { range: range(0x0800_0000n, 0x080f_ffffn), type: 'software-msi' };
+
+/** What a unit's driver reports for every device, after what firmware wants (RSV-22, RSV-24, RSV-25, RSV-26, RSV-31). */
+const ALWAYS: Readonly<Record<IommuDescription['architecture'], readonly ReservedRegion[]>> = {
+  vtd: [INTERRUPT_WINDOW],
+  'amd-vi': [INTERRUPT_WINDOW, { range: range(0xfd_0000_0000n, 0xff_ffff_ffffn), type: 'reserved' }],
+  smmuv3: [SOFTWARE_MSI],
+  'virtio-iommu': [SOFTWARE_MSI],
+  'riscv-iommu': [],
+};
+
+/** The first 16 MiB, for the floppy controller behind an ISA bridge (RSV-21). */
+const ISA_RANGE: ReservedRegion = { range: range(0n, 0xff_ffffn), type: 'direct-relaxable' };
+
+const CLASS_DISPLAY = 0x03;
+const CLASS_ISA_BRIDGE = 0x0601;
+const CLASS_USB = 0x0c03;
+
+/** RSV-40: the kernel may drop the 1:1 mapping of these when it gives them away. */
+const isRelaxable = ({ classCode = 0 }: FunctionDescription): boolean => classCode >> 16 === CLASS_DISPLAY || classCode >> 8 === CLASS_USB;
+
+/** Regions of the devices of one host. Described regions are looked up by device, so that asking for all devices stays linear. */
+export class ReservedRegions {
+  private readonly byDevice = new Map<SubjectId, ReservedRegionDescription[]>();
+  private readonly forAll: readonly ReservedRegionDescription[];
+
+  constructor(
+    private readonly host: HostDescription,
+    private readonly topology: Topology,
+    private readonly unitOf: (device: SubjectId) => IommuDescription | undefined,
+  ) {
+    this.forAll = host.reservedRegions.filter((region) => region.devices.length === 0);
+    for (const region of host.reservedRegions) {
+      for (const device of region.devices) append(this.byDevice, device, region);
+    }
+  }
+
+  /** What the driver of its unit reports for a device, in the driver's order; nothing without a unit. */
+  of(device: SubjectId): ReservedRegion[] {
+    const unit = this.unitOf(device);
+    if (unit === undefined) return [];
+    const fn = this.topology.byId(device);
+    const described = [...this.forAll, ...this.listedFor(device, fn, unit)];
+    const regions = described.map((region) => asReported(region, fn, unit));
+    if (fn !== undefined && this.hasIsaRange(fn, unit)) regions.push(ISA_RANGE);
+    const always = unit.architecture === 'virtio-iommu' && regions.some(({ type }) => type === 'msi') ? [] : ALWAYS[unit.architecture];
+    return [...regions, ...always];
+  }
+
+  /** Regions that name the device; VT-d's scopes also take in what is below a named bridge (RSV-20). */
+  private listedFor(device: SubjectId, fn: FunctionDescription | undefined, unit: IommuDescription): ReservedRegionDescription[] {
+    const found = [...(this.byDevice.get(device) ?? [])];
+    if (fn === undefined || this.byDevice.size === 0 || unit.architecture !== 'vtd') return found;
+    for (const bridge of this.topology.ancestors(fn)) found.push(...(this.byDevice.get(bridge.id) ?? []));
+    return this.host.reservedRegions.filter((region) => found.includes(region));
+  }
+
+  private hasIsaRange({ classCode = 0 }: FunctionDescription, unit: IommuDescription): boolean {
+    return unit.architecture === 'vtd' && classCode >> 8 === CLASS_ISA_BRIDGE && !this.host.kernel.buildOptions.includes('!INTEL_IOMMU_FLOPPY_WA');
+  }
+}
+
+/** AMD's IVMD ranges are always direct (RSV-23); VT-d calls those of some classes relaxable (RSV-20). */
+function asReported(region: ReservedRegionDescription, fn: FunctionDescription | undefined, unit: IommuDescription): ReservedRegion {
+  const relaxed = region.type === 'direct' && unit.architecture === 'vtd' && fn !== undefined && isRelaxable(fn);
+  return { range: range(region.range.start, region.range.last), type: relaxed ? 'direct-relaxable' : region.type, subject: region.id };
+}
+
+/** All lists put into one, device after device, region after region (RSV-13). */
+export function mergeRegions(lists: readonly (readonly ReservedRegion[])[]): ReservedRegion[] {
+  let merged: ReservedRegion[] = [];
+  for (const list of lists) for (const region of list) if (!isWithinOne(merged, region)) merged = insert(merged, region);
+  return merged;
+}
+
+/** Inserting it would change nothing: some entry of its type has it already. */
+const isWithinOne = (merged: readonly ReservedRegion[], region: ReservedRegion): boolean =>
+  merged.some((known) => known.type === region.type && known.range.start <= region.range.start && region.range.last <= known.range.last);
+
+function insert(merged: readonly ReservedRegion[], region: ReservedRegion): ReservedRegion[] {
+  const position = merged.findIndex((known) => known.range.start > region.range.start || (known.range.start === region.range.start && TYPE_ORDER[known.type] >= TYPE_ORDER[region.type])); // RSV-10
+  const inserted = merged.toSpliced(position < 0 ? merged.length : position, 0, region);
+  return joinType(inserted, region.type);
+}
+
+/** Overlapping or touching regions of the type become one, over entries of other types that stand between (RSV-11). */
+function joinType(regions: readonly ReservedRegion[], type: ReservedType): ReservedRegion[] {
+  const joined: ReservedRegion[] = [];
+  let previous = -1;
+  for (const region of regions) {
+    const before = joined[previous];
+    if (region.type !== type || before === undefined || region.range.start > before.range.last + 1n) {
+      if (region.type === type) previous = joined.length;
+      joined.push(region);
+    } else if (region.range.last > before.range.last) {
+      joined[previous] = { ...before, range: { start: before.range.start, last: region.range.last } };
+    }
+  }
+  return joined;
+}
+
+const sixteenDigits = (value: bigint): string => `0x${value.toString(16).padStart(16, '0')}`;
+
+/** One line of a group's reserved_regions file. */
+export const regionLine = ({ range: { start, last }, type }: ReservedRegion): string => `${sixteenDigits(start)} ${sixteenDigits(last)} ${TYPE_WORD[type]}`;

@@ -1,0 +1,183 @@
+/** Steps that are calls on an iommufd and on VFIO's character devices. */
+import { Refusal } from '../errno.js';
+import type { Device } from '../kernel/core.js';
+import { hex } from '../memory/address.js';
+import { HWPT_FLAGS, MAP_FLAGS, OPTION, OPTION_OP } from '../uapi/iommufd/index.js';
+import { NotModelled, type Call, type CallResult, type Executor } from './call.js';
+import { permissionOf } from './executors-system.js';
+import type { FileHandle, ObjectHandle } from './processes.js';
+import type { HandleClass } from './verbs.js';
+
+/** Of VFIO_DEVICE_ATTACH_IOMMUFD_PT and its opposite. */
+const FLAG_PASID = 1;
+
+// ------------------------------------------------------------------------------------------------ character devices
+
+const openIommufd: Executor = (call) => call.keep(call.machine.iommufd.open(call.process), 'iommufd');
+
+const openCdev: Executor = (call) => {
+  const device = call.device('device');
+  return call.keep(call.machine.iommufd.openCdev(call.process, device), 'cdev', device);
+};
+
+/** CDV-02. A device instead of its character device: that is opened first, under the device's own name. */
+const bindIommufd: Executor = (call) => {
+  const name = call.word('device');
+  const cdev = heldCdev(call) ?? openFor(call, name);
+  const iommufd = call.fd('iommufd');
+  const { id } = call.machine.iommufd.bindIommufd(call.process, cdev.fd, { iommufd });
+  call.program.handles.set(cdevName(call, cdev) ?? name, { ...cdev, bound: { fd: iommufd, id } });
+  return { values: { device: BigInt(id) } };
+};
+
+function openFor(call: Call, name: string): FileHandle {
+  const device = call.device('device');
+  const handle: FileHandle = { kind: 'file', class: 'cdev', fd: call.machine.iommufd.openCdev(call.process, device), device };
+  call.program.handles.set(name, handle);
+  return handle;
+}
+
+/** The character device that a `device|cdev` operand means: by its handle, or one that the program holds of that device. */
+function heldCdev(call: Call): FileHandle | undefined {
+  const direct = call.optionalHandle('device');
+  if (direct?.kind === 'file') return direct;
+  return call.subject('device') === undefined ? undefined : cdevOf(call, call.device('device'));
+}
+
+function cdevOf(call: Call, device: Device): FileHandle | undefined {
+  for (const handle of call.program.handles.values()) if (handle.kind === 'file' && handle.class === 'cdev' && handle.device === device) return handle;
+  return undefined;
+}
+
+function cdevName(call: Call, cdev: FileHandle): string | undefined {
+  for (const [name, handle] of call.program.handles) if (handle === cdev) return name;
+  return undefined;
+}
+
+/** @throws Refusal EBADF when the program has no character device of it open */
+function cdev(call: Call): FileHandle {
+  const held = heldCdev(call);
+  if (held !== undefined) return held;
+  throw new Refusal('EBADF', 'CDV-01', `the character device of ${call.word('device')} is not open in ${call.process.name}`, deviceSubjects(call));
+}
+
+const deviceSubjects = (call: Call): string[] => {
+  const subject = call.subject('device');
+  return subject === undefined ? [] : [subject];
+};
+
+const pasidOf = (call: Call): { readonly flags?: number; readonly pasid?: number } => {
+  const pasid = call.optionalNumber('pasid');
+  return pasid === undefined ? {} : { flags: FLAG_PASID, pasid: Number(pasid) };
+};
+
+const attach: Executor = (call) => {
+  const { id } = call.machine.iommufd.attach(call.process, cdev(call).fd, { pt: object(call, 'target').id, ...pasidOf(call) });
+  return { values: { pt: BigInt(id) } };
+};
+
+const detach: Executor = (call) => {
+  call.machine.iommufd.detach(call.process, cdev(call).fd, pasidOf(call));
+  return undefined;
+};
+
+// ------------------------------------------------------------------------------------------------ objects
+
+function object(call: Call, role: string): ObjectHandle {
+  const handle = call.handle(role);
+  if (handle.kind === 'object') return handle;
+  throw new Refusal('ENOENT', 'IFD-04', `${call.word(role)} is a file, not an object of an iommufd`);
+}
+
+/** Gives a new object the name of the `handle` operand. */
+function keepObject(call: Call, kind: HandleClass, fd: number, id: number): CallResult {
+  call.program.handles.set(call.word('handle'), { kind: 'object', class: kind, fd, id });
+  return { values: { id: BigInt(id) } };
+}
+
+const ioasAlloc: Executor = (call) => {
+  const { fd } = call.handle('iommufd');
+  return keepObject(call, 'ioas', fd, call.machine.iommufd.ioasAlloc(call.process, fd).id);
+};
+
+const ioasRanges: Executor = (call) => {
+  const { fd, id } = object(call, 'target');
+  const { ranges, alignment } = call.machine.iommufd.ioasIovaRanges(call.process, fd, { ioas: id });
+  return { values: { ranges: ranges.map(({ start, last }) => `${hex(start)} .. ${hex(last)}`).join(', '), count: BigInt(ranges.length), alignment } };
+};
+
+const ioasAllow: Executor = (call) => {
+  const { fd, id } = object(call, 'target');
+  const start = call.number('iova');
+  call.machine.iommufd.ioasAllowIovas(call.process, fd, { ioas: id, ranges: [{ start, last: start + call.number('size') - 1n }] });
+  return undefined;
+};
+
+/** IFD-18, behind the `map` step. */
+export function mapIoas(call: Call, { fd, id }: ObjectHandle, va: bigint, length: bigint): CallResult {
+  const wanted = call.optionalNumber('iova');
+  const { iova } = call.machine.iommufd.ioasMap(call.process, fd, { ioas: id, va, length, iova: wanted, flags: mapFlags(call, wanted), subject: call.step.id });
+  return { values: { iova } };
+}
+
+function mapFlags(call: Call, wanted: bigint | undefined): number {
+  const { read, write } = permissionOf(call);
+  return (read ? MAP_FLAGS.READABLE : 0) | (write ? MAP_FLAGS.WRITEABLE : 0) | (wanted === undefined ? 0 : MAP_FLAGS.FIXED_IOVA);
+}
+
+/** IFD-20, behind the `unmap` step; `all` is the range that means everything. */
+export function unmapIoas(call: Call, { fd, id }: ObjectHandle): CallResult {
+  const all = call.has('all');
+  const iova = all ? 0n : call.number('iova');
+  const length = all ? 0xffff_ffff_ffff_ffffn : call.number('size');
+  return { values: { size: call.machine.iommufd.ioasUnmap(call.process, fd, { ioas: id, iova, length }).unmapped } };
+}
+
+const copy: Executor = (call) => {
+  const source = object(call, 'source');
+  const wanted = call.optionalNumber('at');
+  const { iova } = call.machine.iommufd.ioasCopy(call.process, source.fd, {
+    source: source.id, target: object(call, 'target').id, sourceIova: call.number('iova'), length: call.number('size'), iova: wanted, flags: mapFlags(call, wanted), subject: call.step.id,
+  });
+  return { values: { iova } };
+};
+
+const hwptAlloc: Executor = (call) => {
+  const parent = object(call, 'parent');
+  const flags = (call.has('nest-parent') ? HWPT_FLAGS.NEST_PARENT : 0) | (call.has('dirty-tracking') ? HWPT_FLAGS.DIRTY_TRACKING : 0) | (call.has('pasid') ? HWPT_FLAGS.PASID : 0);
+  const { id } = call.machine.iommufd.hwptAlloc(call.process, parent.fd, { device: boundId(call), pt: parent.id, flags });
+  return keepObject(call, 'hwpt', parent.fd, id);
+};
+
+/** The number of the device object; 0, which no object has, for a device that is not bound. */
+const boundId = (call: Call): number => heldCdev(call)?.bound?.id ?? 0;
+
+const getHwInfo: Executor = (call) => {
+  const held = cdev(call);
+  if (held.bound === undefined) throw new Refusal('ENOENT', 'IFD-65', `${call.word('device')} is not bound to an iommufd`, deviceSubjects(call));
+  const info = call.machine.iommufd.getHwInfo(call.process, held.bound.fd, { device: held.bound.id });
+  return { values: { type: BigInt(info.dataType), length: BigInt(info.dataLength), capabilities: BigInt(info.capabilities), 'max-pasid-log2': BigInt(info.maxPasidLog2) } };
+};
+
+const destroy: Executor = (call) => {
+  const { fd, id } = object(call, 'handle');
+  call.machine.iommufd.destroy(call.process, fd, { id });
+  call.program.handles.delete(call.word('handle'));
+  return undefined;
+};
+
+const OPTIONS: ReadonlyMap<string, number> = new Map([['rlimit-mode', OPTION.RLIMIT_MODE], ['huge-pages', OPTION.HUGE_PAGES]]);
+
+const setOption: Executor = (call) => {
+  const target = call.handle('target');
+  const option = OPTIONS.get(call.word('option'));
+  if (option === undefined) throw new NotModelled(`an option called ${call.word('option')}`);
+  const of = target.kind === 'object' ? target.id : 0;
+  const { value } = call.machine.iommufd.option(call.process, target.fd, { option, op: OPTION_OP.SET, object: of, value: call.number('value') });
+  return { values: { value } };
+};
+
+export const IOMMUFD_EXECUTORS: Readonly<Record<string, Executor>> = {
+  'open-iommufd': openIommufd, 'open-cdev': openCdev, 'bind-iommufd': bindIommufd, 'ioas-alloc': ioasAlloc, 'ioas-ranges': ioasRanges,
+  'ioas-allow': ioasAllow, copy, 'hwpt-alloc': hwptAlloc, attach, detach, destroy, 'iommufd-option': setOption, 'get-hw-info': getHwInfo,
+};

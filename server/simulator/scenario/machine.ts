@@ -1,0 +1,79 @@
+/** One simulated machine: booted from the description of its host, used by one run. */
+import type { HostDescription, MachineDescription, OwnerMemory, SubjectId } from '../description.js';
+import { Fabric } from '../fabric/fabric.js';
+import { bootHost, type BootedHost } from '../kernel/boot.js';
+import type { Device } from '../kernel/core.js';
+import type { DmaApi } from '../kernel/dma-api.js';
+import type { MachineKernel } from '../kernel/machine-kernel.js';
+import { PhysicalMemory, TABLE_TOP } from '../memory/physical-memory.js';
+import { physical, type AddressRange } from '../memory/address.js';
+import { IommufdSubsystem } from '../uapi/iommufd/index.js';
+import { VfioSubsystem } from '../uapi/vfio/index.js';
+import { HostMemory, memoryOf } from './host-memory.js';
+import { Programs } from './processes.js';
+
+export class Machine {
+  readonly memory = new PhysicalMemory();
+  readonly booted: BootedHost;
+  readonly fabric: Fabric;
+  readonly kernel: MachineKernel;
+  readonly dmaApi: DmaApi;
+  readonly hostMemory: HostMemory;
+  readonly programs: Programs;
+  readonly vfio: VfioSubsystem;
+  readonly iommufd: IommufdSubsystem;
+  private readonly names = new Map<SubjectId, string>();
+
+  /** @param memories of the scenario, beside those of the file's owners */
+  constructor(
+    private readonly description: MachineDescription,
+    readonly host: HostDescription,
+    memories: readonly OwnerMemory[] = [],
+  ) {
+    this.booted = bootHost(host, this.memory);
+    this.kernel = this.booted.kernel;
+    const { topology, formed } = this.booted;
+    this.fabric = new Fabric(topology, formed.acs, formed.units, formed.aliases);
+    this.dmaApi = this.booted.dmaApi;
+    this.hostMemory = new HostMemory(memoryOf(host), TABLE_TOP);
+    this.programs = new Programs(this.hostMemory, host, description.owners, memories);
+    this.vfio = new VfioSubsystem(this.kernel);
+    this.iommufd = new IommufdSubsystem(this.kernel, this.vfio.registry);
+    for (const device of this.kernel.devices) this.names.set(device.subject, device.description.name);
+  }
+
+  /** As the file names it. */
+  nameOf(subject: SubjectId): string {
+    return this.names.get(subject) ?? subject;
+  }
+
+  /** Some program has the device's group: it owns its DMA, or in the old model it has put it into a container. */
+  isInUse(device: Device): boolean {
+    return device.group?.owner != null || this.vfio.registry.groupOf(device)?.container != null;
+  }
+
+  barsOf(device: SubjectId): AddressRange[] {
+    const found = this.kernel.device(device);
+    return found?.kind === 'pci' ? found.description.bars.map((bar) => bar.range) : [];
+  }
+
+  /** Addresses at which the route of a request may change: ends of windows and BARs. */
+  windowEdges(): bigint[] {
+    const edges = new Set<bigint>();
+    for (const fn of this.booted.topology.functions) {
+      const ranges = [...fn.bars.map((bar) => bar.range), ...this.fabric.addresses.windows(fn)];
+      for (const { start, last } of ranges) edges.add(start).add(last + 1n);
+    }
+    return [...edges];
+  }
+
+  /** Where the memory of an owner lies; nothing when the owner never started. */
+  memoryOfOwner(owner: SubjectId): AddressRange[] {
+    const found = this.description.owners.find((each) => each.id === owner);
+    return (found?.memory ?? []).flatMap((memory) => this.programs.piecesOf(memory.id).map(({ physical: start, size }) => ({ start, last: physical(start + size - 1n) })));
+  }
+
+  memoryOfAllOwners(): AddressRange[] {
+    return this.description.owners.flatMap((owner) => (owner.host === this.host.id ? this.memoryOfOwner(owner.id) : []));
+  }
+}

@@ -1,0 +1,58 @@
+/** Runs one step: its executor, what it answered, what the kernel logged meanwhile. */
+import type { StepDescription, SubjectId } from '../description.js';
+import { Refusal } from '../errno.js';
+import type { StepReport } from '../report.js';
+import { Call, note, NotModelled, type CallResult, type Executor } from './call.js';
+import { IOMMUFD_EXECUTORS } from './executors-iommufd.js';
+import { SYSTEM_EXECUTORS } from './executors-system.js';
+import { VFIO_EXECUTORS } from './executors-vfio.js';
+import { judgeStep } from './expectations.js';
+import type { Machine } from './machine.js';
+import { verbNamed } from './verbs.js';
+
+const EXECUTORS: Readonly<Record<string, Executor>> = { ...VFIO_EXECUTORS, ...IOMMUFD_EXECUTORS, ...SYSTEM_EXECUTORS };
+
+/** What a step says that this version does not simulate: no errno, so nobody takes it for the kernel's answer. */
+export const NOT_MODELLED = 'not-modelled';
+
+interface Outcome {
+  /** "ok", an errno, "BUG", or NOT_MODELLED. */
+  readonly result: string;
+  readonly given: CallResult;
+  readonly refusal: Refusal | null;
+  readonly remark?: string;
+}
+
+/** @param origin the statement that the step came from */
+export function runStep(machine: Machine, step: StepDescription, origin: SubjectId): StepReport {
+  const { log } = machine.kernel;
+  const before = log.length;
+  const { result, given, refusal, remark } = execute(machine, step);
+  const verb = verbNamed.get(step.verb);
+  const rules = refusal === null ? (verb?.rules ?? []) : [refusal.rule];
+  const main = given.main ?? Object.values(given.values ?? {}).find((value) => typeof value === 'bigint');
+  return {
+    kind: 'step', id: step.id, origin, text: step.text, call: verb?.call ?? step.verb, result, value: given.values,
+    messages: log.slice(before),
+    trace: [
+      ...(given.notes ?? []).map((text) => note(text, [])),
+      ...(refusal === null ? [] : [note(`${refusal.errno}: ${refusal.reason}.`, [refusal.rule], 'fault', refusal.offenders[0])]),
+      ...(remark === undefined ? [] : [note(remark, [])]),
+    ],
+    rules,
+    expectation: judgeStep(step.expect, result, main, (subject) => machine.nameOf(subject)),
+    offenders: refusal?.offenders ?? [],
+  };
+}
+
+function execute(machine: Machine, step: StepDescription): Outcome {
+  const executor = EXECUTORS[step.verb];
+  if (executor === undefined) return { result: NOT_MODELLED, given: {}, refusal: null, remark: `This version does not simulate \`${step.verb}\`.` };
+  try {
+    return { result: 'ok', given: executor(new Call(machine, machine.programs.named(step.process), step)) ?? {}, refusal: null };
+  } catch (error) {
+    if (error instanceof NotModelled) return { result: NOT_MODELLED, given: {}, refusal: null, remark: `This version does not simulate ${error.message}.` };
+    if (!(error instanceof Refusal)) throw error;
+    return { result: error.errno, given: {}, refusal: error };
+  }
+}

@@ -1,0 +1,62 @@
+/** Before any handler: does the call exist in this kernel, is its structure long enough, are its flags known (IFD-01, IFD-03, IFD-08)? */
+import { Refusal } from '../../errno.js';
+import { hex } from '../../memory/address.js';
+
+interface IoctlSpec {
+  /** Last byte of the command. */
+  readonly number: number;
+  /** Bytes of the structure: the least that is accepted, and all that the kernel knows. */
+  readonly minimum: number;
+  readonly full: number;
+  /** Flag bits that the handler's first test lets through; the rest is EOPNOTSUPP. Undefined: flags are tested later or there are none. */
+  readonly flags?: number;
+  /** First kernel, as `KernelProfile.release` counts. */
+  readonly since: number;
+}
+
+/** IFD-08. */
+export const IOCTLS = {
+  IOMMU_DESTROY: { number: 0x80, minimum: 8, full: 8, since: 6002 },
+  IOMMU_IOAS_ALLOC: { number: 0x81, minimum: 12, full: 12, flags: 0, since: 6002 },
+  IOMMU_IOAS_ALLOW_IOVAS: { number: 0x82, minimum: 24, full: 24, since: 6002 },
+  IOMMU_IOAS_COPY: { number: 0x83, minimum: 40, full: 40, flags: 7, since: 6002 },
+  IOMMU_IOAS_IOVA_RANGES: { number: 0x84, minimum: 32, full: 32, since: 6002 },
+  IOMMU_IOAS_MAP: { number: 0x85, minimum: 40, full: 40, flags: 7, since: 6002 },
+  IOMMU_IOAS_UNMAP: { number: 0x86, minimum: 24, full: 24, since: 6002 },
+  IOMMU_OPTION: { number: 0x87, minimum: 24, full: 24, since: 6002 },
+  IOMMU_VFIO_IOAS: { number: 0x88, minimum: 12, full: 12, since: 6002 },
+  IOMMU_HWPT_ALLOC: { number: 0x89, minimum: 24, full: 48, since: 6007 },
+  IOMMU_GET_HW_INFO: { number: 0x8a, minimum: 32, full: 40, since: 6006 },
+  IOMMU_HWPT_SET_DIRTY_TRACKING: { number: 0x8b, minimum: 16, full: 16, flags: 1, since: 6007 },
+  IOMMU_HWPT_GET_DIRTY_BITMAP: { number: 0x8c, minimum: 48, full: 48, flags: 1, since: 6007 },
+  IOMMU_HWPT_INVALIDATE: { number: 0x8d, minimum: 32, full: 32, since: 6008 },
+  IOMMU_FAULT_QUEUE_ALLOC: { number: 0x8e, minimum: 16, full: 16, flags: 0, since: 6011 },
+  IOMMU_IOAS_MAP_FILE: { number: 0x8f, minimum: 40, full: 40, flags: 7, since: 6013 },
+  IOMMU_VIOMMU_ALLOC: { number: 0x90, minimum: 24, full: 40, flags: 0, since: 6013 },
+  IOMMU_IOAS_CHANGE_PROCESS: { number: 0x92, minimum: 8, full: 8, since: 6014 },
+} as const satisfies Record<string, IoctlSpec>;
+
+export type IoctlName = keyof typeof IOCTLS;
+
+/** What every structure has, as a caller may fill it; all absent = a correct call. */
+export interface Envelope {
+  /** The `size` field. */
+  readonly size?: number;
+  /** Some byte beyond the structure that the kernel knows is not zero. */
+  readonly tailNotZero?: boolean;
+  readonly flags?: number;
+  /** The reserved field. */
+  readonly reserved?: number;
+}
+
+/** @throws Refusal ENOTTY, EINVAL, E2BIG, EOPNOTSUPP, in this order */
+export function checkEnvelope(release: number, name: IoctlName, call: Envelope): void {
+  const spec: IoctlSpec = IOCTLS[name];
+  if (release < spec.since) throw new Refusal('ENOTTY', 'IFD-08', `this kernel has no ${name}`);
+  const size = call.size ?? spec.full;
+  if (size < spec.minimum) throw new Refusal('EINVAL', 'IFD-01', `${size} bytes are less than ${name} needs, ${spec.minimum}`);
+  if (size > spec.full && call.tailNotZero) throw new Refusal('E2BIG', 'IFD-01', `${name} has data beyond the ${spec.full} bytes that this kernel knows`);
+  const unknown = (call.flags ?? 0) & ~(spec.flags ?? ~0);
+  if (unknown !== 0) throw new Refusal('EOPNOTSUPP', 'IFD-03', `${name} does not know the flags ${hex(unknown >>> 0)}`);
+  if ((call.reserved ?? 0) !== 0) throw new Refusal('EOPNOTSUPP', 'IFD-03', `a reserved field of ${name} is not zero`);
+}

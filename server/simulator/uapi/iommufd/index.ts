@@ -1,0 +1,200 @@
+/**
+ * iommufd and VFIO's character devices as user space calls them. Every method is one system call: it throws `Refusal`
+ * with the errno that the kernel finds first, and returns what the kernel writes back.
+ */
+import type { SubjectId } from '../../description.js';
+import { Refusal } from '../../errno.js';
+import type { Device, Kernel } from '../../kernel/core.js';
+import type { AddressRange, Iova } from '../../memory/address.js';
+import type { Process } from '../process.js';
+import type { VfioRegistry } from '../vfio/registry.js';
+import * as spaces from './address-spaces.js';
+import { CdevFile, type AttachRequest, type BindRequest, type DetachRequest } from './cdev.js';
+import { IommufdFile } from './compat-container.js';
+import { IommufdContext } from './context.js';
+import { checkEnvelope, type Envelope, type IoctlName } from './dispatch.js';
+import * as tables from './page-tables.js';
+
+export { MAP_FLAGS, OPTION, OPTION_OP, VFIO_IOAS_OP } from './address-spaces.js';
+export { CdevFile } from './cdev.js';
+export { IommufdFile } from './compat-container.js';
+export { IOCTLS, type Envelope, type IoctlName } from './dispatch.js';
+export { HWPT_FLAGS } from './hwpt.js';
+export type { MemoryFile } from './pages.js';
+
+export class IommufdSubsystem {
+  /** @param registry devices that a VFIO driver has; shared with the group side of VFIO (CDV-06) */
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly registry: VfioRegistry,
+  ) {}
+
+  // ---------------------------------------------------------------------------------------------- files
+
+  /** `open("/dev/iommu")` (IFD-06). @returns the file descriptor. @throws Refusal ENOENT where the kernel has none */
+  open(process: Process): number {
+    if (!this.exists('IOMMUFD')) throw new Refusal('ENOENT', 'VER-06', 'this kernel has no /dev/iommu');
+    return process.open(new IommufdFile(new IommufdContext(this.kernel, process.name)));
+  }
+
+  /** In this kernel, unless its description says that it was built without. */
+  private exists(option: 'IOMMUFD' | 'VFIO_DEVICE_CDEV'): boolean {
+    const { profile } = this.kernel;
+    if (!profile.iommufd || this.kernel.buildOption('!IOMMUFD')) return false;
+    return option === 'IOMMUFD' || (profile.cdev && !this.kernel.buildOption('!VFIO_DEVICE_CDEV'));
+  }
+
+  /** What opens as `/dev/vfio/vfio` with CONFIG_IOMMUFD_VFIO_CONTAINER: it counts memory as VFIO does (CMP-01, IFD-06). */
+  containerFile(ownerName = 'a container'): IommufdFile {
+    const context = new IommufdContext(this.kernel, ownerName);
+    context.accountMode = 'mm';
+    return new IommufdFile(context);
+  }
+
+  /** The iommufd behind a descriptor. @throws Refusal EBADF, ENOTTY */
+  file(process: Process, fd: number): IommufdFile {
+    const file = process.file(fd);
+    if (!(file instanceof IommufdFile)) throw new Refusal('ENOTTY', 'CMP-05', `file descriptor ${fd} is not an iommufd`);
+    return file;
+  }
+
+  private enter(process: Process, fd: number, name: IoctlName, call: Envelope): IommufdContext {
+    const { context } = this.file(process, fd);
+    checkEnvelope(this.kernel.profile.release, name, call);
+    return context;
+  }
+
+  // ---------------------------------------------------------------------------------------------- objects
+
+  /** IFD-10. */
+  destroy(process: Process, fd: number, call: Envelope & { readonly id: number }): void {
+    this.enter(process, fd, 'IOMMU_DESTROY', call).objects.destroy(call.id);
+  }
+
+  /** IFD-11. */
+  ioasAlloc(process: Process, fd: number, call: Envelope = {}): { id: number } {
+    return { id: spaces.allocate(this.enter(process, fd, 'IOMMU_IOAS_ALLOC', call)) };
+  }
+
+  /** IFD-14. */
+  ioasAllowIovas(process: Process, fd: number, call: Envelope & { readonly ioas: number; readonly ranges: readonly AddressRange[] }): void {
+    spaces.allowIovas(this.enter(process, fd, 'IOMMU_IOAS_ALLOW_IOVAS', call), call.ioas, call.ranges);
+  }
+
+  /** IFD-15. `room`: how many ranges the caller can take, as many as there are unless said. */
+  ioasIovaRanges(process: Process, fd: number, call: Envelope & { readonly ioas: number; readonly room?: number }): { ranges: readonly AddressRange[]; alignment: bigint } {
+    return spaces.iovaRanges(this.enter(process, fd, 'IOMMU_IOAS_IOVA_RANGES', call), call.ioas, call.room ?? Infinity);
+  }
+
+  /** IFD-18. Without FIXED_IOVA in `flags` the kernel chooses the address. */
+  ioasMap(process: Process, fd: number, call: spaces.MapCall): { iova: Iova } {
+    return { iova: spaces.map(this.enter(process, fd, 'IOMMU_IOAS_MAP', call), process, call) };
+  }
+
+  /** IFD-19. */
+  ioasMapFile(process: Process, fd: number, call: spaces.MapFileCall): { iova: Iova } {
+    return { iova: spaces.mapFromFile(this.enter(process, fd, 'IOMMU_IOAS_MAP_FILE', call), process, call) };
+  }
+
+  /** IFD-16. */
+  ioasCopy(process: Process, fd: number, call: spaces.CopyCall): { iova: Iova } {
+    return { iova: spaces.copy(this.enter(process, fd, 'IOMMU_IOAS_COPY', call), call) };
+  }
+
+  /** IFD-20. @returns bytes removed */
+  ioasUnmap(process: Process, fd: number, call: spaces.UnmapCall): { unmapped: bigint } {
+    return { unmapped: spaces.unmap(this.enter(process, fd, 'IOMMU_IOAS_UNMAP', call), call) };
+  }
+
+  /** IFD-22. */
+  ioasChangeProcess(process: Process, fd: number, call: Envelope = {}): void {
+    spaces.changeProcess(this.enter(process, fd, 'IOMMU_IOAS_CHANGE_PROCESS', call), process);
+  }
+
+  /** IFD-12, IFD-13. */
+  option(process: Process, fd: number, call: spaces.OptionCall): { value: bigint } {
+    return { value: spaces.option(this.enter(process, fd, 'IOMMU_OPTION', call), process, call) };
+  }
+
+  /** IFD-17. */
+  vfioIoas(process: Process, fd: number, call: Envelope & { readonly op: number; readonly ioas?: number }): { id: number } {
+    return { id: spaces.vfioIoas(this.enter(process, fd, 'IOMMU_VFIO_IOAS', call), call.op, call.ioas ?? 0) };
+  }
+
+  // ---------------------------------------------------------------------------------------------- page tables
+
+  /** IFD-60. */
+  hwptAlloc(process: Process, fd: number, call: tables.HwptAllocCall): { id: number } {
+    return { id: tables.allocate(this.enter(process, fd, 'IOMMU_HWPT_ALLOC', call), call) };
+  }
+
+  /** IFD-65. */
+  getHwInfo(process: Process, fd: number, call: tables.HardwareInfoCall): tables.HardwareInfo {
+    return tables.hardwareInfo(this.enter(process, fd, 'IOMMU_GET_HW_INFO', call), call);
+  }
+
+  /** IFD-70. */
+  setDirtyTracking(process: Process, fd: number, call: Envelope & { readonly hwpt: number }): void {
+    tables.setDirtyTracking(this.enter(process, fd, 'IOMMU_HWPT_SET_DIRTY_TRACKING', call), call.hwpt);
+  }
+
+  /** IFD-71. */
+  getDirtyBitmap(process: Process, fd: number, call: tables.DirtyBitmapCall): void {
+    tables.dirtyBitmap(this.enter(process, fd, 'IOMMU_HWPT_GET_DIRTY_BITMAP', call), call);
+  }
+
+  /** IFD-72. */
+  hwptInvalidate(process: Process, fd: number, call: tables.InvalidateCall): void {
+    tables.invalidate(this.enter(process, fd, 'IOMMU_HWPT_INVALIDATE', call), call);
+  }
+
+  /** IFD-75. @returns the object's id and the descriptor that reads it */
+  faultQueueAlloc(process: Process, fd: number, call: Envelope = {}): { id: number; file: number } {
+    return tables.allocateFaultQueue(this.enter(process, fd, 'IOMMU_FAULT_QUEUE_ALLOC', call), process);
+  }
+
+  /** IFD-80. */
+  viommuAlloc(process: Process, fd: number, call: tables.ViommuCall): void {
+    tables.allocateViommu(this.enter(process, fd, 'IOMMU_VIOMMU_ALLOC', call), call);
+  }
+
+  // ---------------------------------------------------------------------------------------------- character devices
+
+  /** `open("/dev/vfio/devices/vfioX")` (CDV-01). @throws Refusal ENOENT for a device that has no such node */
+  openCdev(process: Process, device: Device): number {
+    const registered = this.registry.deviceOf(device);
+    const nodes = this.exists('VFIO_DEVICE_CDEV');
+    // VFG-29: devices without IOMMU have none either.
+    if (!nodes || registered === undefined || registered.kind === 'noiommu') {
+      const why = nodes ? `${device.name} is not bound to a VFIO driver behind an IOMMU` : 'this kernel has no /dev/vfio/devices';
+      throw new Refusal('ENOENT', 'CDV-01', why, [device.subject]);
+    }
+    return process.open(new CdevFile(registered, this.kernel.profile.iommufdPasid));
+  }
+
+  private cdev(process: Process, fd: number): CdevFile {
+    const file = process.file(fd);
+    if (!(file instanceof CdevFile)) throw new Refusal('ENOTTY', 'CDV-03', `file descriptor ${fd} is not a VFIO character device`);
+    return file;
+  }
+
+  /** CDV-02. @returns the id of the device (or access) object */
+  bindIommufd(process: Process, fd: number, call: BindRequest): { id: number } {
+    return { id: this.cdev(process, fd).bind(process, call) };
+  }
+
+  /** CDV-03: attach, or replace. @returns the id of what translates now */
+  attach(process: Process, fd: number, call: AttachRequest): { id: number } {
+    return { id: this.cdev(process, fd).attach(call) };
+  }
+
+  /** CDV-04. */
+  detach(process: Process, fd: number, call: DetachRequest = {}): void {
+    this.cdev(process, fd).detach(call);
+  }
+
+  /** The device behind a character device's descriptor. @throws Refusal EBADF, ENOTTY */
+  cdevSubject(process: Process, fd: number): SubjectId {
+    return this.cdev(process, fd).registered.device.subject;
+  }
+}

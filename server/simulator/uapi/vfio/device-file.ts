@@ -1,0 +1,37 @@
+/** An open device (VFG-16, VFG-19): what VFIO_GROUP_GET_DEVICE_FD returned. */
+import type { OpenFile } from '../process.js';
+import type { VfioDevice } from './registry.js';
+
+export class DeviceFile implements OpenFile {
+  readonly kind = 'device';
+
+  constructor(
+    readonly vfioDevice: VfioDevice,
+    private readonly closed: () => void,
+  ) {}
+
+  release(): void {
+    this.closed();
+  }
+}
+
+/** Counts an open; the mediating driver gets its memory at the first. */
+export function opened(vfioDevice: VfioDevice, memory: () => MemorySource): void {
+  vfioDevice.openCount++;
+  if (vfioDevice.openCount === 1 && vfioDevice.mediating !== null) vfioDevice.mediating.memory = memory();
+}
+
+/** Counts a close. @returns true for the last one; whoever waits for it must be told with `wakeWaiting` once all is undone */
+export function closed(vfioDevice: VfioDevice): boolean {
+  if (vfioDevice.openCount === 1) vfioDevice.mediating?.closed();
+  vfioDevice.openCount--;
+  return vfioDevice.openCount === 0;
+}
+
+/** VFG-23: the driver's remove goes on once nobody has the device open. */
+export function wakeWaiting(vfioDevice: VfioDevice): void {
+  if (vfioDevice.openCount + vfioDevice.cdevFiles > 0) return;
+  for (const goOn of vfioDevice.waiting.splice(0)) goOn();
+}
+
+type MemorySource = NonNullable<VfioDevice['mediating']>['memory'];

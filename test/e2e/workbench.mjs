@@ -1,0 +1,152 @@
+/** What a person does in VS Code, as functions over a browser page. Every wait is generous: the machine may be busy. */
+const SOON = 30_000;
+const LATER = 60_000;
+
+export class Workbench {
+  constructor(page) {
+    this.page = page;
+  }
+
+  async open(url) {
+    await this.page.goto(url);
+    await this.shown();
+  }
+
+  async shown() {
+    await this.page.locator('.monaco-workbench .part.editor').waitFor({ timeout: LATER });
+  }
+
+  async reload() {
+    await this.page.reload();
+    await this.shown();
+  }
+
+  /** Opens a file from the explorer, in an editor of its own. */
+  async openFile(name) {
+    await this.page.locator('.explorer-folders-view .monaco-list-row', { hasText: name }).dblclick({ timeout: LATER });
+    await this.page.locator('.tab.active', { hasText: name }).first().waitFor({ timeout: SOON });
+    await this.editor.locator('.view-line').first().waitFor({ timeout: SOON });
+  }
+
+  /** The first editor that is shown. */
+  get editor() {
+    return this.page.locator('.editor-instance .monaco-editor').first();
+  }
+
+  line(text) {
+    return this.editor.locator('.view-line', { hasText: text }).first();
+  }
+
+  async languageMode(name) {
+    await this.page.locator('.statusbar-item[id="status.editor.mode"]', { hasText: name }).waitFor({ timeout: LATER });
+  }
+
+  /** Colours of the text: with a grammar there is more than one. */
+  async textColours() {
+    await this.editor.locator('.view-line span span').first().waitFor({ timeout: SOON });
+    return this.editor.locator('.view-line span span').evaluateAll((spans) => [...new Set(spans.map((span) => getComputedStyle(span).color))]);
+  }
+
+  get squiggles() {
+    return this.editor.locator('.squiggly-error, .squiggly-warning, .squiggly-info');
+  }
+
+  async squiggle(severity = 'error') {
+    await this.editor.locator(`.squiggly-${severity}`).first().waitFor({ timeout: LATER });
+  }
+
+  async noSquiggle(severity = 'error') {
+    await this.page.waitForFunction((name) => document.querySelectorAll(`.editor-instance .squiggly-${name}`).length === 0, severity, { timeout: SOON });
+  }
+
+  async problems() {
+    await this.page.keyboard.press('Control+Shift+M');
+    const rows = this.page.locator('.markers-panel .monaco-list-row');
+    await rows.nth(1).waitFor({ timeout: SOON });
+    return rows.allInnerTexts();
+  }
+
+  async closePanel() {
+    await this.command('View: Toggle Panel Visibility', 'Toggle Panel Visibility');
+  }
+
+  /** Text of the hover over the first place of a line where `word` stands. */
+  async hover(lineText, word) {
+    const box = await this.wordBox(lineText, word);
+    await this.page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    const hover = this.page.locator('.monaco-hover:not(.hidden) .hover-contents, .monaco-hover:not(.hidden) .hover-row').first();
+    await hover.waitFor({ timeout: SOON });
+    await this.page.waitForFunction(() => !/^Loading/.test(document.querySelector('.monaco-hover:not(.hidden)')?.textContent ?? 'Loading'), undefined, { timeout: SOON });
+    return this.page.locator('.monaco-hover:not(.hidden)').first().innerText();
+  }
+
+  /** Where a word of a line is on the screen. */
+  async wordBox(lineText, word) {
+    const line = this.line(lineText);
+    await line.waitFor({ timeout: SOON });
+    const box = await line.evaluate((element, wanted) => {
+      const whole = (element.textContent ?? '').replaceAll('\u00a0', ' ');
+      const start = whole.indexOf(wanted);
+      if (start < 0) return null;
+      const range = document.createRange();
+      const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+      let at = 0;
+      for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        const end = at + (node.textContent ?? '').length;
+        if (at <= start && start < end) range.setStart(node, start - at);
+        if (at < start + wanted.length && start + wanted.length <= end) range.setEnd(node, start + wanted.length - at);
+        at = end;
+      }
+      const { x, y, width, height } = range.getBoundingClientRect();
+      return { x, y, width, height };
+    }, word);
+    if (!box) throw new Error(`"${word}" is not shown in the line "${lineText}"`);
+    return box;
+  }
+
+  async clickWord(lineText, word) {
+    const box = await this.wordBox(lineText, word);
+    await this.page.mouse.click(box.x + 2, box.y + box.height / 2);
+  }
+
+  /** Opens the menu of quick fixes at the cursor and takes the one whose title contains a text. */
+  async quickFix(title) {
+    const fix = this.page.locator('.action-widget .monaco-list-row', { hasText: title }).first();
+    await this.page.keyboard.press('Control+.');
+    await fix.waitFor({ timeout: SOON });
+    await fix.click();
+  }
+
+  /** Runs a command by its full title. */
+  async command(title, shown = title) {
+    const { page } = this;
+    await page.keyboard.press('F1');
+    const input = page.locator('.quick-input-widget input').first();
+    await input.waitFor({ timeout: SOON });
+    await input.fill(`>${title}`);
+    await page.locator('.quick-input-list .monaco-list-row', { hasText: shown.replace(/^IOMMU: /, '') }).first().waitFor({ timeout: SOON });
+    await page.keyboard.press('Enter');
+  }
+
+  /** Takes an item of the quick pick that is open. */
+  async pick(text) {
+    const row = this.page.locator('.quick-input-list .monaco-list-row', { hasText: text }).first();
+    await row.waitFor({ timeout: SOON });
+    await row.click();
+  }
+
+  /** The inside of the web view. */
+  get view() {
+    return this.page.frameLocator('iframe.webview.ready').frameLocator('iframe#active-frame');
+  }
+
+  /** Line of the cursor, counted from 1. */
+  async cursorLine() {
+    const text = await this.page.locator('.statusbar-item[id="status.editor.selection"]').innerText({ timeout: SOON });
+    return Number(/Ln (\d+)/.exec(text)?.[1]);
+  }
+
+  async cursorOnLine(line) {
+    await this.page.locator('.statusbar-item[id="status.editor.selection"]', { hasText: new RegExp(`Ln ${line},`) }).waitFor({ timeout: SOON });
+  }
+}
