@@ -48,10 +48,11 @@ export async function parseFiles(files: readonly SourceFile[], entryUri: string)
   await DocumentBuilder.build(documents, { validation: true });
   const entry = LangiumDocuments.getDocument(URI.parse(entryUri));
   if (entry === undefined) throw new Error(`${entryUri} is not among the given files`);
-  return { lowered: lowerDocument(entry, services), problems: documents.flatMap(problemsOf) };
+  return { lowered: lowerDocument(entry, services), problems: documents.flatMap(problemsIn) };
 }
 
-function problemsOf(document: LangiumDocument): Problem[] {
+/** What the validation of a document found. */
+export function problemsIn(document: LangiumDocument): Problem[] {
   return (document.diagnostics ?? []).map((diagnostic) => ({
     uri: document.uri.toString(), range: diagnostic.range, message: typeof diagnostic.message === 'string' ? diagnostic.message : diagnostic.message.value,
     code: codeOfDiagnostic(diagnostic), severity: SEVERITIES[(diagnostic.severity ?? 1) - 1]!,

@@ -16,6 +16,7 @@ import { IommuSemanticTokenProvider } from './editor/semantic-tokens.js';
 import { IommuDocumentSymbolProvider, IommuNameProvider, IommuNodeKindProvider } from './editor/symbols.js';
 import { IommuLexerMessages, IommuMessages } from './messages.js';
 import { IommuLinker } from './linker.js';
+import { createIommuParser } from './parser.js';
 import { IommuScopeComputation } from './exports.js';
 import { IommuScopeProvider } from './scopes.js';
 import { IommuValueConverter } from './converters.js';
@@ -29,6 +30,7 @@ export type IommuModule = Module<IommuServices, PartialLangiumServices & DeepPar
 const iommuModule: IommuModule = {
   parser: {
     TokenBuilder: () => new WordTokenBuilder(),
+    LangiumParser: (services) => createIommuParser(services),
     ValueConverter: () => new IommuValueConverter(),
     ParserErrorMessageProvider: () => new IommuMessages(),
     LexerErrorMessageProvider: () => new IommuLexerMessages(),

@@ -40,7 +40,6 @@ export interface PropertySpec {
 
 export const ACS_BITS: Readonly<Record<string, number>> = { SV: 0x01, TB: 0x02, RR: 0x04, CR: 0x08, UF: 0x10, EC: 0x20, DT: 0x40 };
 const ACS_WORDS = Object.keys(ACS_BITS);
-const U16 = 0xffffn;
 const U32 = 0xffff_ffffn;
 
 type Extra = Partial<Omit<PropertySpec, 'key' | 'on' | 'value' | 'doc' | 'example'>>;
@@ -123,8 +122,6 @@ export const CLASS_CODES: Readonly<Record<string, number>> = {
   ethernet: 0x020000, network: 0x028000, wifi: 0x028000, infiniband: 0x020700,
   xhci: 0x0c0330, ehci: 0x0c0320, ohci: 0x0c0310, uhci: 0x0c0300, usb4: 0x0c0340, firewire: 0x0c0010, smbus: 0x0c0500,
   'host-bridge': 0x060000, 'isa-bridge': 0x060100, 'pci-bridge': 0x060400, serial: 0x070002, communication: 0x078000,
-  'system-peripheral': 0x088000, 'sd-host': 0x080501, 'event-collector': 0x080700, iommu: 0x080600,
+  'system-peripheral': 0x088000, 'sd-host': 0x080501, rcec: 0x080700,
   encryption: 0x108000, 'signal-processing': 0x118000, accelerator: 0x120000, instrumentation: 0x130000, unassigned: 0xff0000,
 };
-
-export const limits = { U16, U32 } as const;

@@ -14,6 +14,8 @@ export interface OperandReading {
 export interface StepProblem {
   readonly message: string;
   readonly node: Atom | Step;
+  /** An operand is missing: the step cannot be made. Otherwise something is too much, and the step could do without. */
+  readonly fatal: boolean;
 }
 
 export interface StepReading {
@@ -73,7 +75,7 @@ class Reader {
     const keyed = isKeyAtom(atom) ? this.spec.operands.find((operand) => operand.key === atom.word) : undefined;
     if (keyed !== undefined) {
       if (next === undefined || isKeyAtom(next)) {
-        this.problems.push({ message: `\`${keyed.key}\` needs a value: ${keyed.doc}.`, node: atom });
+        this.problems.push({ message: `\`${keyed.key}\` needs a value: ${keyed.doc}.`, node: atom, fatal: true });
         return 1;
       }
       this.assign(keyed, next, atom);
@@ -85,21 +87,21 @@ class Reader {
   }
 
   private assign(spec: OperandSpec, atom: OperandReading['atom'] & Atom, at: Atom): void {
-    if (this.operands.some((operand) => operand.spec === spec)) this.problems.push({ message: `\`${spec.key ?? spec.role}\` is given twice.`, node: at });
+    if (this.operands.some((operand) => operand.spec === spec)) this.problems.push({ message: `\`${spec.key ?? spec.role}\` is given twice.`, node: at, fatal: false });
     else this.operands.push({ spec, atom });
   }
 
   private readFlag(atom: Atom): void {
     const word = bareWord(atom);
     if (word !== undefined && this.spec.flags.includes(word)) this.flags.push({ word, atom });
-    else this.problems.push({ message: unexpected(this.spec, word ?? atom.$cstNode?.text ?? 'this'), node: atom });
+    else this.problems.push({ message: unexpected(this.spec, word ?? atom.$cstNode?.text ?? 'this'), node: atom, fatal: false });
   }
 
   private reportMissing(): void {
     for (const spec of this.spec.operands) {
       if (spec.optional || this.operands.some((operand) => operand.spec === spec)) continue;
       if (this.problems.some((problem) => problem.message.startsWith(`\`${spec.key}\``))) continue;
-      this.problems.push({ message: `\`${this.spec.verb}\` needs ${describeOperand(spec)}. For example: \`${this.spec.example}\`.`, node: this.step });
+      this.problems.push({ message: `\`${this.spec.verb}\` needs ${describeOperand(spec)}. For example: \`${this.spec.example}\`.`, node: this.step, fatal: true });
     }
   }
 }

@@ -46,14 +46,14 @@ function Node({ placed: { node, x, y }, current, selectStep }: { readonly placed
     event.stopPropagation();
     choose();
   };
-  const label = `${node.label}, ${NODE_WORDS[node.kind]}, ${verdictWord(node.verdict)}`;
+  // The words on the node come first: people who speak to their computer say what they see.
+  const label = `${NODE_WORDS[node.kind]} ${node.label}, ${verdictWord(node.verdict)}`;
   const button = first === undefined ? { role: 'img' } as const : { role: 'button', tabindex: 0, onClick: choose, onKeyDown } as const;
   return (
     <g {...button} class={`node ${node.kind} ${toneOfVerdict(node.verdict)}${current ? ' current' : ''}`} aria-label={label} aria-current={current ? 'step' : undefined} transform={`translate(${x} ${y})`}>
-      <title>{label}</title>
       <Shape kind={node.kind} />
-      <text class="kind" x={NODE.width / 2} y={21}>{NODE_WORDS[node.kind]}</text>
-      <text class="label" x={NODE.width / 2} y={39}>{shorten(node.label)}</text>
+      <text class="kind" x={NODE.width / 2} y={22}>{NODE_WORDS[node.kind]}</text>{' '}
+      <text class="label" x={NODE.width / 2} y={40}>{shorten(node.label)}</text>
     </g>
   );
 }
@@ -62,7 +62,7 @@ function Node({ placed: { node, x, y }, current, selectStep }: { readonly placed
 function Shape({ kind }: { readonly kind: PlacedNode['node']['kind'] }) {
   const { width: w, height: h } = NODE;
   if (kind === 'unit') return <path class="shape" d={`M14 0H${w - 14}L${w} ${h / 2}L${w - 14} ${h}H14L0 ${h / 2}Z`} />;
-  if (kind === 'memory') return <g><path class="shape" d={`M0 7Q${w / 2} -7 ${w} 7V${h - 7}Q${w / 2} ${h + 7} 0 ${h - 7}Z`} /><path class="lid" d={`M0 7Q${w / 2} 17 ${w} 7`} /></g>;
+  if (kind === 'memory') return <g><path class="shape" d={`M0 6A${w / 2} 6 0 0 1 ${w} 6V${h - 6}A${w / 2} 6 0 0 1 0 ${h - 6}Z`} /><path class="lid" d={`M0 6A${w / 2} 6 0 0 0 ${w} 6`} /></g>;
   return <rect class="shape" width={w} height={h} rx={kind === 'port' || kind === 'root-complex' ? 2 : 10} />;
 }
 

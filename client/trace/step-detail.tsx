@@ -43,7 +43,7 @@ function Word({ word, index, of, step }: { readonly word: string; readonly index
         {bitsOf(word).map((set, position) => {
           const field = fieldOf(63 - position);
           const shade = field < 0 ? 'none' : field % 2 === 0 ? 'even' : 'odd';
-          return <rect key={position} class={`bit ${shade}${set ? ' set' : ''}`} x={position * 10 + Math.floor(position / 16) * 1.2} y={1} width={8.600} height={16} rx={1.500} />;
+          return <rect key={position} class={`bit ${shade}${set ? ' set' : ''}`} x={position * 10 + Math.floor(position / 16) * 1.2} y={1} width={8.6} height={16} rx={1.5} />;
         })}
       </svg>
     </div>

@@ -10,6 +10,7 @@ import { unquoted } from '../lowering/values.js';
 import { parseInteger } from '../numbers.js';
 import { parseDevfn, parseIdPair } from '../pci.js';
 import { CLASS_CODES, NEGATED_KEYS, positive, PROPERTIES, propertiesOf, propertyOf, type PropertySpec, type ValueShape } from '../properties.js';
+import { article } from '../steps.js';
 import { closest } from '../suggestions.js';
 import { isPowerOfTwo } from './amounts.js';
 import { listed, type Check, type Report } from './check.js';
@@ -27,8 +28,10 @@ export function propertiesMustBeKnown(node: ast.SimpleProperty, report: Report):
   const homes = PROPERTIES.filter((it) => it.key === positive(node.key)).flatMap((it) => it.on);
   const near = closest(node.key, propertiesOf(holder).map((it) => it.key));
   const hint = near === undefined ? ` It is a property of ${listed([...new Set(homes)])}.` : ` Did you mean \`${near}\`?`;
-  report('language/unknown-property', node, `A ${holder} has no property \`${node.key}\`.${hint}`, { property: 'key' });
+  report('language/unknown-property', node, `${capital(article(holder))} has no property \`${node.key}\`.${hint}`, { property: 'key' });
 }
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** `bar`, `covers` and their like may be given several times: they are no simple properties. */
 export function propertiesMustBeGivenOnce(properties: readonly AstNode[], report: Report): void {

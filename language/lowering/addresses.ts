@@ -67,6 +67,7 @@ class Layout {
 
   place(functions: readonly ast.PciFunction[], upstream: ast.PciFunction | undefined, bus: Bus): Slot[] {
     return functions.flatMap((node) => {
+      if (isEmpty(node)) return [];
       const address = parsePciAddress(node.address) ?? this.ofVirtual(node) ?? this.free(bus, upstream, node.address !== undefined);
       return address === undefined ? [] : this.slots(node, address, upstream);
     });
@@ -76,7 +77,8 @@ class Layout {
     const sriov = sriovOf(node);
     const virtual = sriov === undefined ? [] : virtualAddresses(node, address)
       .map((where, index): Slot => ({ node, address: where, upstream, children: [], virtual: { sriov, index } }));
-    if (!isBridgeKind(node.kind)) return [{ node, address, upstream, children: [] }, ...virtual];
+    // What stands in a function that is no bridge is an error; it counts as standing beside it.
+    if (!isBridgeKind(node.kind)) return [{ node, address, upstream, children: [] }, ...virtual, ...this.place(childrenOf(node), upstream, address)];
     const secondary = this.secondaryOf(node, address.segment);
     const children = this.place(childrenOf(node), node, { segment: address.segment, bus: secondary });
     const subordinate = parseBus(node.items.find(ast.isBuses)?.subordinate) ?? highest(children, secondary);
@@ -121,6 +123,9 @@ class Layout {
 
 /** Of the device that a function belongs to. */
 const deviceKey = (key: number): number => Math.floor(key / 8);
+
+/** Left of a statement that broke at its second word. */
+const isEmpty = (node: ast.PciFunction): boolean => node.name === undefined && node.address === undefined && node.items.length === 0;
 
 const childrenOf = (node: ast.PciFunction): ast.PciFunction[] => node.items.filter(ast.isPciFunction);
 

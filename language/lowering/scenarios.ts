@@ -20,10 +20,10 @@ export function lowerScenario(context: Context, node: ast.Scenario): ScenarioDes
   }];
 }
 
-/** Nothing when an operand is missing or means nothing: a step is run whole or not at all. */
+/** Nothing when an operand is missing or means nothing: a step is run whole or not at all. What is too much is left out. */
 function lowerStep(context: Context, node: ast.Step, id: SubjectId): StepDescription[] {
   const { spec, operands, flags, problems } = readStep(node);
-  if (spec === undefined || problems.length > 0) return [];
+  if (spec === undefined || problems.some((problem) => problem.fatal)) return [];
   const values: Record<string, Operand> = {};
   for (const operand of operands) {
     const value = lowerOperand(context, operand);

@@ -1,6 +1,7 @@
 /**
  * One file (with the files it uses) analysed: what the editor, the terminal and CI all show. Pure data in, pure data out.
  */
+import { Facts } from '../diagnostics/facts.js';
 import { RULES } from '../diagnostics/registry.js';
 import { finding, type Finding } from '../diagnostics/rule.js';
 import type { MachineDescription } from '../simulator/description.js';
@@ -10,6 +11,7 @@ import type { Report } from '../simulator/report.js';
 export interface Analysis {
   readonly description: MachineDescription;
   readonly report: Report;
+  readonly facts: Facts;
   /** In the order of the rules, then of the report. */
   readonly findings: readonly Finding[];
 }
@@ -33,12 +35,13 @@ export function analyse(description: MachineDescription, log: CrashLog): Analysi
     }
   };
   const report = guard('The simulation', () => simulate(description), EMPTY_REPORT);
+  const facts = new Facts(description, report);
   for (const rule of RULES) {
     guard(`The check ${rule.code}`, () => {
-      for (const found of rule.check(description, report)) findings.push({ ...found, code: rule.code, severity: found.severity ?? rule.severity });
+      for (const found of rule.check(facts)) findings.push({ ...found, code: rule.code, severity: found.severity ?? rule.severity });
     }, undefined);
   }
-  return { description, report, findings };
+  return { description, report, facts, findings };
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

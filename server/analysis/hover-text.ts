@@ -1,5 +1,5 @@
 /** What a hover says of a described thing: effective mappings, group with its reasons, owner. Markdown. */
-import { Facts, addressText } from '../diagnostics/facts.js';
+import { addressText, type Facts } from '../diagnostics/facts.js';
 import type { SubjectId } from '../simulator/description.js';
 import { profileFor } from '../simulator/kernel/profile.js';
 import { hex } from '../simulator/memory/address.js';
@@ -13,7 +13,7 @@ const LISTED = 12;
 
 /** Nothing to say of this subject: undefined. */
 export function hoverText(analysis: Analysis, subject: SubjectId): string | undefined {
-  const facts = new Facts(analysis.description, analysis.report);
+  const facts = analysis.facts;
   const device = deviceOf(analysis, subject);
   if (device !== undefined) return deviceText(facts, device);
   const action = actionOf(analysis, subject);

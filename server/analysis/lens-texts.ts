@@ -11,10 +11,10 @@ export interface LensText {
   readonly action?: SubjectId;
 }
 
-export function lensTexts({ description, report }: Analysis): LensText[] {
+export function lensTexts({ description, report, facts }: Analysis): LensText[] {
   const hosts = report.hosts.map((host): LensText => ({ subject: host.host, title: `$(circuit-board) ${host.groups.length} IOMMU groups`, command: 'iommu.simulate' }));
   const owners = description.owners.map((owner): LensText => {
-    const failed = report.runs.flatMap((run) => run.actions).some((action) => action.kind === 'step' && action.result !== 'ok' && owner.assigned.some((entry) => entry.id === action.origin));
+    const failed = [owner, ...owner.assigned, ...owner.memory].some((each) => facts.failureAt(each.id) !== undefined);
     return { subject: owner.id, title: `${failed ? '$(error) cannot start' : '$(play) starts'}: show the calls`, command: 'iommu.simulate' };
   });
   const scenarios = report.runs.filter((run) => run.kind === 'scenario').map((run): LensText => ({ subject: run.subject, title: scenarioTitle(run), command: 'iommu.simulate' }));

@@ -5,13 +5,13 @@ import type { MachineDescription, SubjectId } from '../simulator/description.js'
 import { hex } from '../simulator/memory/address.js';
 import type { ActionReport, DmaReport, HostReport, RunReport } from '../simulator/report.js';
 import type { HopEvent, TraceEvent } from '../simulator/trace/events.js';
-import { Facts, addressText } from '../diagnostics/facts.js';
+import { addressText, type Facts } from '../diagnostics/facts.js';
 import type { Analysis } from './analysis.js';
 
 export type Places = ReadonlyMap<SubjectId, Place>;
 
 export function simulationView(analysis: Analysis, places: Places, file: { readonly uri: string; readonly version: number; readonly title: string }): SimulationView {
-  const facts = new Facts(analysis.description, analysis.report);
+  const facts = analysis.facts;
   return {
     ...file,
     hosts: analysis.report.hosts.map((host) => hostView(host, facts, analysis.description, places)),

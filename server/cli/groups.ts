@@ -1,4 +1,4 @@
-import { Facts, addressText } from '../diagnostics/facts.js';
+import { addressText, type Facts } from '../diagnostics/facts.js';
 import type { GroupReport } from '../simulator/report.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
 import { FORMAT_OPTION, filesOf, formatOf, parseArguments } from './arguments.js';
@@ -17,7 +17,7 @@ export async function groups(args: readonly string[]): Promise<ExitCode> {
 }
 
 const groupAddresses = ({ analysis }: Loaded): string[][] => {
-  const facts = new Facts(analysis.description, analysis.report);
+  const facts = analysis.facts;
   return analysis.report.hosts.flatMap((host) => host.groups.map((group) => group.members.map((member) => {
     const fn = facts.fn(member);
     return fn === undefined ? member : addressText(fn.address);
@@ -25,7 +25,7 @@ const groupAddresses = ({ analysis }: Loaded): string[][] => {
 };
 
 function groupsText({ analysis }: Loaded, why: boolean): string {
-  const facts = new Facts(analysis.description, analysis.report);
+  const facts = analysis.facts;
   return analysis.report.hosts.map((host) => {
     const name = analysis.description.hosts.find((each) => each.id === host.host)?.name ?? '';
     return [`host ${name}, kernel ${host.kernel.asked}: ${host.groups.length} IOMMU groups`, ...host.groups.flatMap((group) => groupLines(group, facts, why))].join('\n');

@@ -1,6 +1,6 @@
 /** What several checks ask of a description and its report. */
 import type { FunctionDescription, HostDescription, KernelDescription, MachineDescription, OwnerDescription, PciAddress, SubjectId } from '../simulator/description.js';
-import type { GroupReport, HostReport, Report, RunReport, StepReport } from '../simulator/report.js';
+import type { GroupReport, Report, RunReport, StepReport } from '../simulator/report.js';
 
 const twoDigits = (value: number): string => value.toString(16).padStart(2, '0');
 
@@ -11,14 +11,18 @@ export const addressText = (address: PciAddress): string =>
 /** Look-ups by identity, built once per check. */
 export class Facts {
   private readonly functions = new Map<SubjectId, { host: HostDescription; fn: FunctionDescription }>();
-  private readonly groupOf = new Map<SubjectId, { host: HostReport; group: GroupReport }>();
+  private readonly groupOf = new Map<SubjectId, GroupReport>();
+  private readonly owners = new Map<SubjectId, OwnerDescription>();
+  private readonly failures = new Map<SubjectId, StepReport>();
 
   constructor(
     readonly description: MachineDescription,
     readonly report: Report,
   ) {
     for (const host of description.hosts) for (const fn of host.functions) this.functions.set(fn.id, { host, fn });
-    for (const host of report.hosts) for (const group of host.groups) for (const member of group.members) this.groupOf.set(member, { host, group });
+    for (const host of report.hosts) for (const group of host.groups) for (const member of group.members) this.groupOf.set(member, group);
+    for (const owner of description.owners) for (const each of [owner, ...owner.assigned, ...owner.memory]) this.owners.set(each.id, owner);
+    for (const { step } of failedSteps(report)) if (!this.failures.has(step.origin)) this.failures.set(step.origin, step);
   }
 
   fn(id: SubjectId): FunctionDescription | undefined {
@@ -34,7 +38,17 @@ export class Facts {
   }
 
   group(device: SubjectId): GroupReport | undefined {
-    return this.groupOf.get(device)?.group;
+    return this.groupOf.get(device);
+  }
+
+  /** The owner whose set-up a step belongs to, if it was expanded from one. */
+  ownerOf(step: StepReport): OwnerDescription | undefined {
+    return this.owners.get(step.origin);
+  }
+
+  /** The first call about this statement that failed unexpectedly. */
+  failureAt(origin: SubjectId): StepReport | undefined {
+    return this.failures.get(origin);
   }
 
   /** "gpu (0000:01:00.0)". */
@@ -70,11 +84,6 @@ export function* failedSteps(report: Report): Generator<FailedStep> {
       if (action.kind === 'step' && action.result !== 'ok' && action.expectation === undefined) yield { run, step: action };
     }
   }
-}
-
-/** The owner whose set-up a step belongs to, if it was expanded from one. */
-export function ownerOf(description: MachineDescription, step: StepReport): OwnerDescription | undefined {
-  return description.owners.find((owner) => owner.id === step.origin || owner.assigned.some((entry) => entry.id === step.origin) || owner.memory.some((entry) => entry.id === step.origin));
 }
 
 /** `ENOMEM at VFIO_IOMMU_MAP_DMA`, as people see it. */

@@ -2,8 +2,8 @@
  * The frame of a diagnostic: one file each holds its check, message, fix, documentation and example. Checks look at the
  * description and the report; they never simulate and never know of files.
  */
-import type { MachineDescription, SubjectId } from '../simulator/description.js';
-import type { Report } from '../simulator/report.js';
+import type { SubjectId } from '../simulator/description.js';
+import type { Facts } from './facts.js';
 
 export type Severity = 'error' | 'warning' | 'information' | 'hint';
 
@@ -44,7 +44,7 @@ export interface DiagnosticRule {
   readonly documentation: string;
   /** An `.iommu` file that has the finding, and the same file repaired. Both are run by the tests. */
   readonly example: { readonly bad: string; readonly good: string };
-  check(description: MachineDescription, report: Report): Iterable<Found>;
+  check(facts: Facts): Iterable<Found>;
 }
 
 /** What a check says; `severity` only where it differs from the rule's. */

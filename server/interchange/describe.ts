@@ -1,6 +1,6 @@
 /** From facts to a host description: every function gets a name, a place in the tree and an identity. */
-import type { AcsDescription, FunctionDescription, FunctionType, HostDescription, SubjectId, Unknown } from '../simulator/description.js';
-import { INTEL_SPT } from '../simulator/kernel/acs-quirks.js';
+import type { AcsDescription, FunctionDescription, FunctionType, HostDescription, IommuDescription, SubjectId, Unknown } from '../simulator/description.js';
+import { ACS_QUIRKS, INTEL_SPT } from '../simulator/kernel/acs-quirks.js';
 import { listsId } from '../simulator/kernel/quirk-ids.js';
 import { KERNEL_ENABLES } from './acs-flags.js';
 import type { FunctionFacts, HostFacts } from './facts.js';
@@ -25,6 +25,9 @@ const INTEL = 0x8086;
 /** What a label of one line cannot contain. */
 const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f\u2028\u2029]+/g;
 
+/** Vendors of which the kernel's table asks no more than that it is them (AQK-03): then half an ID is worth writing down. */
+const VENDORS_ASKED_FOR_ALONE: ReadonlySet<number> = new Set(ACS_QUIRKS.filter((quirk) => quirk.devices === 'any').map((quirk) => quirk.vendor));
+
 /** PASID bits where the capability is known and its width is not: the most that there can be. */
 const GREATEST_PASID_WIDTH = 20;
 
@@ -37,7 +40,7 @@ export function describeHost(facts: HostFacts, name: string): DescribedHost {
   const host: HostDescription = {
     id: name, name,
     kernel: {
-      id: `${name}/kernel`, version: releaseOf(facts.kernelVersion), commandLine: facts.commandLine ?? '', buildOptions: [], moduleParameters: [],
+      id: `${name}/kernel`, version: releaseOf(facts.kernelVersion), commandLine: facts.commandLine ?? '', buildOptions: buildOptions(facts, units.iommus), moduleParameters: [],
       cpuVendor: facts.cpuVendor,
     },
     memory: [...facts.memory].sort((a, b) => (a.start < b.start ? -1 : 1)),
@@ -50,6 +53,16 @@ export function describeHost(facts: HostFacts, name: string): DescribedHost {
 
 /** "6.13.0" of "6.13.0-0.rc5.42.fc42.x86_64". */
 const releaseOf = (version: string | undefined): string => /^\d+\.\d+(?:\.\d+)?/.exec(version ?? '')?.[0] ?? '';
+
+/**
+ * What no command line asked for and yet was so on the running host: passthrough by default (DOM-01), and VT-d in use, whichever of
+ * build option and platform opt-in it came from.
+ */
+function buildOptions({ defaultDomain, commandLine = '', functions }: HostFacts, iommus: readonly IommuDescription[]): string[] {
+  const passthrough = defaultDomain === 'Passthrough' && !/\biommu(?:\.passthrough)?=/.test(commandLine);
+  const vtdInUse = iommus.some((unit) => unit.architecture === 'vtd') && functions.some((fn) => fn.group !== undefined) && !/\bintel_iommu=(?:[^ ]*,)?(?:on|off)\b/.test(commandLine);
+  return [...(vtdInUse ? ['INTEL_IOMMU_DEFAULT_ON'] : []), ...(passthrough ? ['IOMMU_DEFAULT_PASSTHROUGH'] : [])];
+}
 
 /** What describing one function needs to know of the others. */
 interface HostContext {
@@ -97,7 +110,8 @@ function typeOf({ facts: { type, buses } }: TreeNode): FunctionType {
 
 function idsOf(facts: FunctionFacts): Pick<FunctionDescription, 'ids'> {
   const { vendor, device, subsystemVendor, subsystemDevice } = facts;
-  return vendor === undefined ? {} : { ids: { vendor, device: device ?? UNKNOWN_DEVICE_ID, subsystemVendor, subsystemDevice } };
+  if (vendor === undefined || (device === undefined && !VENDORS_ASKED_FOR_ALONE.has(vendor))) return {};
+  return { ids: { vendor, device: device ?? UNKNOWN_DEVICE_ID, subsystemVendor, subsystemDevice } };
 }
 
 /**
@@ -134,6 +148,8 @@ function gaps(facts: HostFacts, tree: Tree): string[] {
     const concerned = facts.functions.filter(applies);
     return concerned.length === 0 ? [] : [sentence(howMany(concerned, facts.functions.length))];
   });
+  const named = tree.nodes.filter((node) => node.virtualFunction?.byName === true).map((node) => node.facts);
+  if (named.length > 0) sentences.push(`Virtual functions are known by their names only (${howMany(named, facts.functions.length)}): the physical function before them is taken for theirs.`);
   const unplaced = tree.nodes.filter((node) => node.unplaced).map((node) => node.facts);
   if (unplaced.length > 0) sentences.push(`Which bridge leads to which bus is not fully shown: ${howMany(unplaced, facts.functions.length)} may be below other bridges than here.`);
   return sentences;

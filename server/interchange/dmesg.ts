@@ -51,8 +51,9 @@ const LINES: readonly (readonly [RegExp, (log: Log, match: RegExpExecArray) => v
   [pattern('BDF: AMD-Vi: Found IOMMU'), readAmdUnit],
   [/AMD-Vi: (?:Using global IVHD EFR:|Extended features \()0x([0-9a-f]+)/, readAmdFeatures],
   [/arm-smmu-v3 (\S+): ias (\d+)-bit, oas (\d+)-bit/, (log, match) => log.unit({ name: match[1]!, architecture: 'smmuv3', rest: true })],
-  [/iommu: Default domain type: (\w+)/, (log, match) => { log.host.defaultDomain ??= match[1]!; }],
-  [pattern('BDF: Adding to iommu group (\\d+)'), (log, match) => change(log, match, (facts) => { facts.group = Number(match[2]); })],
+  [/iommu: Default domain type: (.*)$/, (log, match) => { log.host.defaultDomain ??= match[1]!.trim(); }],
+  [pattern('BDF: Adding to iommu group (\\d+)'), readGroup],
+  [pattern('Adding device BDF to group (\\d+)'), readGroup],
   [pattern('BDF: \\[([0-9a-f]{4}):([0-9a-f]{4})\\] type ([0-9a-f]{2}) class 0x([0-9a-f]{6})(?: (.*))?$'), readFunction],
   [pattern('BDF: PCI bridge to \\[bus ([0-9a-f]{2})(?:-([0-9a-f]{2}))?\\]'), readBridge],
   [pattern('BDF: vgaarb: setting as boot VGA device'), (log, match) => change(log, match, (facts) => { facts.bootVga = true; })],
@@ -112,6 +113,10 @@ const TYPE_WORDS: readonly (readonly [string, FunctionType])[] = [
   ['PCIe Root Complex Event Collector', 'event-collector'], ['PCIe to PCI/PCI-X bridge', 'pcie-to-pci-bridge'], ['PCI/PCI-X to PCIe bridge', 'pci-to-pcie-bridge'],
   ['conventional PCI bridge', 'pci-bridge'], ['conventional PCI endpoint', 'pci'], ['conventional PCI', 'pci'],
 ];
+
+function readGroup(log: Log, match: RegExpExecArray): void {
+  change(log, match, (facts) => { facts.group = Number(match[2]); });
+}
 
 function readFunction(log: Log, match: RegExpExecArray): void {
   change(log, match, (facts) => {

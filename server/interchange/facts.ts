@@ -64,7 +64,7 @@ export interface HostFacts {
   cpu?: string;
   kernelVersion?: string;
   commandLine?: string;
-  /** "Translated", "Passthrough", as the kernel logged it. */
+  /** "Translated", "Passthrough", "Passthrough (set via kernel command line)": as the kernel logged it. */
   defaultDomain?: string;
   memory: AddressRange<PhysicalAddress>[];
   units: UnitFacts[];

@@ -7,7 +7,8 @@ import { formatAddress, parseAddress } from './pci-address.js';
 
 const ADDRESS_TEXT = '((?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7])';
 const SYSFS_LINK = new RegExp(`iommu_groups/(\\d+)/devices/${ADDRESS_TEXT}`, 'i');
-const HEADING = /\b(?:iommu[ _])?group:?\s*#?(\d+)\b/i;
+/** "IOMMU Group 13:", "Group: 13", and the folder names that `ls -l` prints. */
+const HEADING = /\bgroup:?\s*#?(\d+)\b|iommu_groups\/(\d+)\b/i;
 const DEVICE = new RegExp(`(?:^|[\\s([])${ADDRESS_TEXT}(?=[\\s\\])"',:]|$)`, 'i');
 
 /**
@@ -24,7 +25,7 @@ export function readGroupsListing(text: string): Map<string, number> {
       continue;
     }
     const heading = HEADING.exec(line);
-    if (heading !== null) group = Number(heading[1]);
+    if (heading !== null) group = Number(heading[1] ?? heading[2]);
     const device = DEVICE.exec(line);
     if (device !== null && group !== null) put(groups, device[1]!, group);
   }

@@ -46,9 +46,12 @@ function readExpress(facts: FunctionFacts, title: string, details: string): void
 function readAcs(details: string): FunctionFacts['acs'] {
   const capability = /ACSCap:([^:]*)/.exec(details)?.[1];
   const control = /ACSCtl:([^:]*)/.exec(details)?.[1];
-  if (capability === undefined || control === undefined) return 'present';
+  if (capability === undefined || control === undefined || !isWhole(capability) || !isWhole(control)) return 'present';
   return { capability: acsBitsOfFlags(capability), control: acsBitsOfFlags(control) };
 }
+
+/** A line that was cut off lacks the last of the flags that isolation asks for. */
+const isWhole = (flags: string): boolean => /UpstreamFwd[+-]/.test(flags);
 
 function readSriov(facts: FunctionFacts, _: string, details: string): void {
   facts.sriov = {

@@ -32,6 +32,7 @@ function readBlock(block: LspciBlock, showsDrivers: boolean): FunctionFacts {
   if (showsDrivers) facts.driver = null;
   if (capabilitiesShown(block)) assumeNone(facts);
   for (const property of block.properties) readProperty(facts, property);
+  readRegions(facts, block.properties);
   if (block.hex.length > 0) readConfigSpace(facts, block.hex);
   settleType(facts);
   return facts;
@@ -40,9 +41,12 @@ function readBlock(block: LspciBlock, showsDrivers: boolean): FunctionFacts {
 /** What `lspci -k` prints without any -v. */
 const NOT_VERBOSE = /^(Subsystem|DeviceName|Kernel driver in use|Kernel modules):/;
 
-/** A verbose block lists every capability, unless access was denied. */
-function capabilitiesShown(block: LspciBlock): boolean {
-  return block.properties.some((property) => !NOT_VERBOSE.test(property.text)) && !block.properties.some((property) => property.text.includes(ACCESS_DENIED));
+/** A function that sleeps or fell off the bus answers nothing: "!!! Unknown header type 7f". */
+const NO_ANSWER = /^!!!/;
+
+/** A verbose block lists every capability, unless access was denied or the function did not answer. */
+function capabilitiesShown({ properties }: LspciBlock): boolean {
+  return properties.some(({ text }) => !NOT_VERBOSE.test(text)) && !properties.some(({ text }) => text.includes(ACCESS_DENIED) || NO_ANSWER.test(text));
 }
 
 /** Every capability is listed: those that do not occur are not there. No PCIe capability means conventional PCI. */
@@ -57,11 +61,13 @@ function settleType(facts: FunctionFacts): void {
 }
 
 const BRIDGE_CLASS = 0x0604;
+/** All ones: what reads of a function return that does not answer. */
+const NOT_ANSWERED = '(rev ff)';
 const NUMERIC_TITLE = /^([0-9a-f]{4}): ([0-9a-f]{4}):([0-9a-f]{4})\b/i;
 const NAMED_TITLE = /^([^:]*?)(?: \[([0-9a-f]{4})\])?: (.*)$/i;
 
 function readTitle(facts: FunctionFacts, title: string): void {
-  const progIf = parseInt(/\(prog-if ([0-9a-f]{2})\b/i.exec(title)?.[1] ?? '0', 16);
+  const progIf = title.includes(NOT_ANSWERED) ? 0 : parseInt(/\(prog-if ([0-9a-f]{2})\b/i.exec(title)?.[1] ?? '0', 16);
   const numeric = NUMERIC_TITLE.exec(title);
   if (numeric !== null) {
     facts.classCode = (parseInt(numeric[1]!, 16) << 8) | progIf;
@@ -95,7 +101,6 @@ const PROPERTIES: readonly (readonly [RegExp, PropertyReader])[] = [
   [/^Subsystem:.*\[([0-9a-f]{4}):([0-9a-f]{4})\]$/i, readSubsystem],
   [/^Subsystem: ([0-9a-f]{4}):([0-9a-f]{4})$/i, readSubsystem],
   [/^Bus: primary=[0-9a-f]{2}, secondary=([0-9a-f]{2}), subordinate=([0-9a-f]{2})/i, readBuses],
-  [/^(?:Region (\d): )?(?:\[virtual\] )?(Memory|I\/O ports) at /, readRegion],
   [/^(?:\[virtual\] )?Expansion ROM at ([0-9a-f]+)/i, readRom],
   [/^(Prefetchable m|M)emory behind bridge: ([0-9a-f]+)-([0-9a-f]+)/i, readWindow],
 ];
@@ -117,12 +122,19 @@ function readBuses(facts: FunctionFacts, match: RegExpExecArray): void {
   facts.buses = busesOf(parseInt(match[1]!, 16), parseInt(match[2]!, 16));
 }
 
-/** `-v` prints regions without their number: then they are counted. */
-function readRegion(facts: FunctionFacts, match: RegExpExecArray, property: LspciProperty): void {
-  const index = match[1] === undefined ? facts.bars.length : Number(match[1]);
-  const memory = /Memory at ([0-9a-f]+) \(([^)]*)\)/i.exec(property.text);
-  if (memory === null || index > 5) return;
-  addBar(facts, index, memory[1]!, property.text, /(^|, )prefetchable/.test(memory[2]!));
+const REGION = /^(?:Region (\d): )?(?:\[virtual\] )?(?:Memory|I\/O ports) at /;
+
+/** `-v` prints regions without their number: then they are counted, and one of 64 bits takes two. */
+function readRegions(facts: FunctionFacts, properties: readonly LspciProperty[]): void {
+  let next = 0;
+  for (const { text } of properties) {
+    const region = REGION.exec(text);
+    if (region === null) continue;
+    const index = region[1] === undefined ? next : Number(region[1]);
+    next = index + (text.includes('64-bit') ? 2 : 1);
+    const memory = /Memory at ([0-9a-f]+) \(([^)]*)\)/i.exec(text);
+    if (memory !== null && index <= 5) addBar(facts, index, memory[1]!, text, /(^|, )prefetchable/.test(memory[2]!));
+  }
 }
 
 function readRom(facts: FunctionFacts, match: RegExpExecArray, property: LspciProperty): void {

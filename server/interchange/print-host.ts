@@ -50,8 +50,9 @@ function hostLines(host: HostDescription): string[] {
   const { kernel } = host;
   const version = kernel.version === '' ? '' : ` ${kernel.version}`;
   const commandLine = kernel.commandLine === '' ? '' : ` cmdline ${quoted(kernel.commandLine)}`;
+  const options = kernel.buildOptions.length === 0 ? '' : ` options ${kernel.buildOptions.join(', ')}`;
   return [
-    ...(version + commandLine === '' ? [] : [`${STEP}kernel${version}${commandLine}`]),
+    ...(version + commandLine + options === '' ? [] : [`${STEP}kernel${version}${commandLine}${options}`]),
     `${STEP}cpu ${kernel.cpuVendor}`,
     ...(host.memory.length === 0 ? [] : [`${STEP}memory ${wrapped(host.memory.map(rangeText), ', ', `${STEP}       `, WIDTH)}`]),
   ];

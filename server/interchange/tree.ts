@@ -9,7 +9,7 @@ export interface TreeNode {
   readonly children: TreeNode[];
   /** The VMD endpoint whose domain this is in. */
   readonly vmd: TreeNode | null;
-  readonly virtualFunction: { readonly of: TreeNode; readonly index: number } | null;
+  readonly virtualFunction: { readonly of: TreeNode; readonly index: number; /** Only its name says so. */ readonly byName: boolean } | null;
   /** Other functions of the same bus and device are there too. */
   readonly siblings: boolean;
   /** Its bus is not known to belong to any bridge, and there are bridges of which it could be. */
@@ -46,7 +46,7 @@ class TreeBuilder {
   /** Segments with a bridge of which nobody knows where it leads. */
   private readonly openSegments: ReadonlySet<number>;
   private readonly slots = new Map<number, number>();
-  private readonly virtual: Map<number, { readonly of: FunctionFacts; readonly index: number }>;
+  private readonly virtual: ReadonlyMap<number, VirtualFunction>;
   private readonly vmdEndpoints: readonly FunctionFacts[];
   private readonly vmdSegments: readonly number[];
 
@@ -83,7 +83,7 @@ class TreeBuilder {
     const upstream = of !== null ? of.upstream : bridge === undefined ? null : this.node(bridge);
     const node: TreeNode = {
       facts, upstream, children: [], vmd: this.vmdOf(facts),
-      virtualFunction: of === null ? null : { of, index: virtual!.index },
+      virtualFunction: of === null ? null : { of, index: virtual!.index, byName: virtual!.byName },
       siblings: this.slots.get(slotKey(facts))! > 1,
       unplaced: of === null && bridge === undefined && (this.led.has(bus) || (facts.address.bus !== 0 && this.openSegments.has(facts.address.segment))),
     };
@@ -106,19 +106,47 @@ const slotKey = (facts: FunctionFacts): number => Math.floor(addressKey(facts.ad
 const isVmd = (facts: FunctionFacts): boolean =>
   facts.address.segment < FIRST_VMD_SEGMENT && (facts.driver === VMD_DRIVER || (facts.vendor === INTEL && VMD_DEVICES.has(facts.device ?? -1)));
 
-/** PCIE r6 9.2.1.2: the n-th VF (from 0) is at PF + First VF Offset + n × VF Stride. */
-function virtualFunctions(functions: readonly FunctionFacts[]): Map<number, { readonly of: FunctionFacts; readonly index: number }> {
+interface VirtualFunction {
+  readonly of: FunctionFacts;
+  readonly index: number;
+  readonly byName: boolean;
+}
+
+/** Virtual functions that are listed, by address. */
+function virtualFunctions(functions: readonly FunctionFacts[]): Map<number, VirtualFunction> {
   const present = new Set(functions.map((facts) => addressKey(facts.address)));
-  const found = new Map<number, { readonly of: FunctionFacts; readonly index: number }>();
+  const found = new Map<number, VirtualFunction>();
+  for (const facts of functions) for (const [key, virtual] of madeBy(facts)) if (present.has(key)) found.set(key, virtual);
+  addByName(functions, found);
+  return found;
+}
+
+/** PCIE r6 9.2.1.2: the n-th VF (from 0) is at PF + First VF Offset + n × VF Stride. */
+function* madeBy(facts: FunctionFacts): Iterable<[number, VirtualFunction]> {
+  const { enabled, offset, stride } = facts.sriov ?? { enabled: 0, offset: undefined, stride: undefined };
+  if (offset === undefined || stride === undefined || offset === 0) return;
+  for (let index = 0; index < Math.min(enabled, 0xffff); index++) yield [addressKey(facts.address) + offset + index * stride, { of: facts, index, byName: false }];
+}
+
+const NAMED_VIRTUAL = /\bVirtual Function\b/i;
+
+const isVirtualByName = (facts: FunctionFacts): boolean => NAMED_VIRTUAL.test(facts.label ?? '') && facts.sriov === undefined;
+
+/** Where the capability is not shown: the physical function is the nearest one before it of the same vendor and class. */
+function addByName(functions: readonly FunctionFacts[], found: Map<number, VirtualFunction>): void {
+  const physical = new Map<string, FunctionFacts>();
+  const counts = new Map<FunctionFacts, number>();
   for (const facts of functions) {
-    const { enabled, offset, stride } = facts.sriov ?? { enabled: 0, offset: undefined, stride: undefined };
-    if (offset === undefined || stride === undefined || offset === 0) continue;
-    for (let index = 0; index < Math.min(enabled, 0xffff); index++) {
-      const key = addressKey(facts.address) + offset + index * stride;
-      if (present.has(key)) found.set(key, { of: facts, index });
+    const kind = `${facts.address.segment} ${facts.vendor} ${(facts.classCode ?? 0) >> 8}`;
+    if (found.has(addressKey(facts.address))) continue;
+    const of = physical.get(kind);
+    if (!isVirtualByName(facts)) physical.set(kind, facts);
+    else if (of !== undefined) {
+      const index = counts.get(of) ?? 0;
+      counts.set(of, index + 1);
+      found.set(addressKey(facts.address), { of, index, byName: true });
     }
   }
-  return found;
 }
 
 /** By bridge: the highest bus number seen below it, for bridges that led further than was said. `nodes` has bridges before what is below. */

@@ -150,6 +150,10 @@ function vtdUnits(facts: HostFacts, tree: Tree, idOf: IdOf): UnitsOfHost {
     else if (covers !== 'rest') notes.push(`${unit.name} is assumed to serve the integrated graphics, as the only unit that does not serve the rest.`);
     return covers === null ? [] : [vtdUnit(facts, unit, covers)];
   });
+  if (!iommus.some((unit) => unit.covers === 'rest')) {
+    notes.push('The kernel log shows no unit that serves the rest of the devices: one with the usual capabilities is assumed.');
+    iommus.push(vtdUnit(facts, { name: `dmar${facts.units.length}`, architecture: 'vtd' }, 'rest'));
+  }
   return { iommus, notes };
 }
 

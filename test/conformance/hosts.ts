@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { ImportError } from '../../server/interchange/import-error.js';
 import { importHost, type ImportedHost, type ImportInput } from '../../server/interchange/import-host.js';
 import { formatAddress } from '../../server/interchange/pci-address.js';
 import { parseFiles } from '../../language/index.js';
@@ -58,7 +59,8 @@ function groupListing(json: string): string {
 
 async function judge(name: string, input: ImportInput): Promise<Outcome> {
   const outcome = noOutcome();
-  const imported = importHost(input);
+  const imported = importOrError(input);
+  if (imported instanceof ImportError) return { ...outcome, differ: 1, differences: [`${name}: not imported: ${imported.message}`] };
   const { host, problems } = await readBack(imported);
   if (problems.length > 0) return { ...outcome, differ: 1, differences: [`${name}: ${problems[0]}`] };
   if (imported.host.iommus.length === 0) return { ...outcome, notCovered: 1, differences: [`${name}: not covered: ${imported.notes[0]}`] };
@@ -66,6 +68,15 @@ async function judge(name: string, input: ImportInput): Promise<Outcome> {
   if (disagreements.length === 0) return { ...outcome, agree: 1 };
   const unknown = disagreements.every((each) => each.uncertain) && imported.notes.length > 0;
   return { ...outcome, [unknown ? 'unknown' : 'differ']: 1, differences: disagreements.map((each) => `${name}: ${each.uncertain ? 'unknown' : 'differs'}: ${each.text}`) };
+}
+
+function importOrError(input: ImportInput): ImportedHost | ImportError {
+  try {
+    return importHost(input);
+  } catch (error) {
+    if (error instanceof ImportError) return error;
+    throw error;
+  }
 }
 
 /** The host as the language reads the printed text, and what it complains about. */

@@ -13,6 +13,8 @@ import type { RecordedDevice } from './kernel-record.js';
 export class Blocked extends Error {
   /** Set when it is through. */
   finished = false;
+  /** Its process was killed: the kernel finishes what it waits for, but nothing follows. */
+  cancelled = false;
 }
 
 export class RecordedDrivers {
@@ -47,7 +49,7 @@ export class RecordedDrivers {
     if (this.vfio.unbind(device) === 'done') return afterwards();
     const blocked = new Blocked();
     this.vfio.registry.deviceOf(device)!.waiting.push(() => {
-      afterwards();
+      if (!blocked.cancelled) afterwards();
       blocked.finished = true;
     });
     throw blocked;

@@ -43,6 +43,21 @@ describe('the Ryzen desktop', () => {
   });
 });
 
+describe('the Intel laptop', () => {
+  it('host.iommu is what the import makes of lspci.txt and dmesg.txt', () => {
+    expect(importHost({ lspci: read('intel-laptop/lspci.txt'), dmesg: read('intel-laptop/dmesg.txt'), name: 'laptop' }).text).toBe(read('intel-laptop/host.iommu'));
+  });
+
+  it('passthrough.iommu: the group is not viable until the sound function is bound too (VFG-13)', async () => {
+    const { codes, problems } = await run('intel-laptop/passthrough.iommu');
+    expect(problems).toEqual([]);
+    expect(codes.toSorted()).toEqual(['expectation/not-met', 'ownership/group-not-viable']);
+    const repaired = await run('intel-laptop/passthrough.iommu', (text) => text.replace('bind gpu to', 'bind gpu, gpu_audio to'));
+    expect(repaired.codes).toEqual([]);
+    expect(expectations(repaired.report)).toEqual([true, true]);
+  });
+});
+
 describe('further examples', () => {
   it('acs-hole.iommu: the one finding is the path that no IOMMU sees', async () => {
     const { codes, report, problems } = await run('acs-hole.iommu');

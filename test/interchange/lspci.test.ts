@@ -68,6 +68,17 @@ describe('lspci -vvv', () => {
     expect(port.windows).toEqual([{ range: { start: 0xfc00_0000n, last: 0xfd0f_ffffn }, prefetchable: false }]);
   });
 
+  it('knows nothing of a function that did not answer, and of flags that were cut off', () => {
+    const asleep = one('01:00.0 VGA compatible controller: NVIDIA Corporation GA107M (rev ff) (prog-if ff)\n\t!!! Unknown header type 7f\n\tKernel driver in use: nvidia\n');
+    expect([asleep.type, asleep.acs, asleep.classCode, asleep.driver]).toEqual([undefined, 'unknown', 0x030000, 'nvidia']);
+    expect(one(PORT.replace(/(ACSCtl:.*CmpltR).*/, '$1')).acs).toBe('present');
+  });
+
+  it('counts regions that -v prints without numbers, 64-bit ones as two', () => {
+    const v = one('03:00.0 USB controller: Fresco Logic FL1100\n\tFlags: bus master\n\tMemory at 9c000000 (64-bit, non-prefetchable) [size=64K]\n\tI/O ports at e000 [size=128]\n\tMemory at 9c011000 (32-bit, non-prefetchable) [size=4K]\n');
+    expect(v.bars.map((bar) => [bar.index, bar.range.start])).toEqual([[0, 0x9c00_0000n], [3, 0x9c01_1000n]]);
+  });
+
   it('knows the vendor of a name but not the device, and takes "Device 43ea" for the device', () => {
     expect(one(PORT).vendor).toBe(0x1022);
     expect(one(PORT).device).toBeUndefined();

@@ -12,6 +12,9 @@ describe('group listings', () => {
     ['find', '/sys/kernel/iommu_groups/3/devices/0000:00:01.0\n/sys/kernel/iommu_groups/3/devices/0000:01:00.0\n/sys/kernel/iommu_groups/6/devices/10000:e1:00.0\n'],
     ['script with headings', 'IOMMU Group 3:\n\t00:01.0 PCI bridge [0604]: Intel\n\t01:00.0 VGA [0300]: NVIDIA\nIOMMU Group 6:\n\t10000:e1:00.0 NVMe\n'],
     ['one line each', 'IOMMU Group 3 00:01.0 PCI bridge\nIOMMU Group 3 01:00.0 VGA\nIOMMU Group 6 10000:e1:00.0 NVMe\n'],
+    ['ls -l', '/sys/kernel/iommu_groups/3/devices:\ntotal 0\nlrwxrwxrwx 1 root root 0 Nov  1 12:00 0000:00:01.0 -> ../../../../devices/pci0000:00/0000:00:01.0\nlrwxrwxrwx 1 root root 0 Nov  1 12:00 0000:01:00.0 -> ../../../../devices/pci0000:00/0000:00:01.0/0000:01:00.0\n\n/sys/kernel/iommu_groups/6/devices:\nlrwxrwxrwx 1 root root 0 10000:e1:00.0 -> x\n'],
+    ['a script with ids first', 'Group 3:\t[8086:1901] [R] 00:01.0  PCI bridge\n\t\t[10de:2484] [R] 01:00.0  VGA\nGroup 6:\t[144d:a80a] [R] 10000:e1:00.0  NVMe\n'],
+    ['old kernel logs', 'iommu: Adding device 0000:00:01.0 to group 3\niommu: Adding device 0000:01:00.0 to group 3\niommu: Adding device 10000:e1:00.0 to group 6\n'],
     ['ls-iommu', 'Group: 3 0000:00:01.0 PCI bridge [0604]\nGroup: 3 0000:01:00.0 VGA\nGroup: 6 10000:e1:00.0 NVMe\n'],
   ])('reads the form of %s', (_, text) => {
     expect(readGroupsListing(text)).toEqual(expected);

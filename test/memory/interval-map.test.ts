@@ -79,6 +79,15 @@ describe('IntervalMap', () => {
     expect(map.size).toBe(0);
   });
 
+  it('extends a range up to the next one', () => {
+    const map = new IntervalMap<string>();
+    map.insert({ start: 10n, last: 19n }, 'a');
+    map.insert({ start: 30n, last: 39n }, 'b');
+    expect([map.extend(10n, 30n), map.extend(11n, 12n), map.extend(10n, 5n), map.extend(30n, ADDRESS_MAX + 1n)]).toEqual([false, false, false, false]);
+    expect([map.extend(10n, 29n), map.extend(30n, ADDRESS_MAX)]).toEqual([true, true]);
+    expect([...map.entries()]).toEqual([{ start: 10n, last: 29n, value: 'a' }, { start: 30n, last: ADDRESS_MAX, value: 'b' }]);
+  });
+
   it('holds the whole address space as one range', () => {
     const map = new IntervalMap<string>();
     expect(map.insert({ start: 0n, last: ADDRESS_MAX }, 'all')).toBe(true);

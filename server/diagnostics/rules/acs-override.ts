@@ -13,7 +13,7 @@ past the IOMMU: a guest that owns one of them can attack the other.
     bad: `${sampleHost(onRootPort('function gpu at 01:00.0 { class vga  driver vfio-pci }\n  function audio at 01:00.1 { class audio  driver snd_hda_intel }'), { kernel: '6.12 cmdline "intel_iommu=on pcie_acs_override=downstream,multifunction"' })}`,
     good: `${sampleHost(onRootPort('function gpu at 01:00.0 { class vga  driver vfio-pci }\n  function audio at 01:00.1 { class audio  driver snd_hda_intel }'))}`,
   },
-  *check(description): Generator<Found> {
+  *check({ description }): Generator<Found> {
     for (const host of description.hosts) {
       if (!/(^|\s)pcie_acs_override=/.test(host.kernel.commandLine)) continue;
       yield {

@@ -1,18 +1,7 @@
-import { Facts, addressText, driversInTheWay, isVfioDriver, kernelSays, ownerOf, refusal } from '../facts.js';
+import { type Facts, addressText, driversInTheWay, isVfioDriver, kernelSays, refusal } from '../facts.js';
 import { onRootPort, sampleHost } from '../sample.js';
 import type { DiagnosticRule, Fix, Found } from '../rule.js';
-import type { OwnerDescription, SubjectId } from '../../simulator/description.js';
-import type { Report, StepReport } from '../../simulator/report.js';
-
-/** The first call about this assignment that failed, if any. */
-function failure(facts: Facts, report: Report, owner: OwnerDescription, entry: SubjectId): StepReport | undefined {
-  for (const run of report.runs) {
-    for (const action of run.actions) {
-      if (action.kind === 'step' && action.origin === entry && action.result !== 'ok' && ownerOf(facts.description, action) === owner) return action;
-    }
-  }
-  return undefined;
-}
+import type { SubjectId } from '../../simulator/description.js';
 
 function bindFixes(facts: Facts, device: SubjectId): Fix[] {
   const host = facts.hostOf(device);
@@ -43,14 +32,14 @@ export const deviceHasHostDriver: DiagnosticRule = {
     good: `${sampleHost(`${onRootPort('function gpu at 01:00.0 { class vga  driver nvidia }')}\nbind gpu to vfio-pci`)}vm guest on h { memory 1GiB  through iommufd  assign gpu }
 `,
   },
-  *check(description, report): Generator<Found> {
-    const facts = new Facts(description, report);
+  *check(facts): Generator<Found> {
+    const { description } = facts;
     for (const owner of description.owners) {
       for (const entry of owner.assigned) {
         const driver = facts.driverAtStart(entry.device);
         const fn = facts.fn(entry.device);
         if (fn === undefined || isVfioDriver(driver)) continue;
-        const step = failure(facts, report, owner, entry.id);
+        const step = facts.failureAt(entry.id);
         const state = driver === null ? 'no driver is bound to it' : `the host driver ${driver} has it`;
         yield {
           subject: entry.id,

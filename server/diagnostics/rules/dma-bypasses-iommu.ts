@@ -1,4 +1,3 @@
-import { Facts } from '../facts.js';
 import { sampleHost } from '../sample.js';
 import type { DiagnosticRule, Found } from '../rule.js';
 
@@ -15,8 +14,8 @@ export const dmaBypassesIommu: DiagnosticRule = {
     good: `${sampleHost(`root-port rp at 00:01.0 { acs SV, RR, CR, UF\n  switch sw at 01:00.0 {\n    port p0 at 02:00.0 { acs none\n      function a at 03:00.0 { class 0x030000  driver vfio-pci }\n    }\n    port p1 at 02:01.0 { acs none\n      function b at 04:00.0 { class 0x030000  bar 0 at 0xc000_0000 size 16MiB }\n    }\n  }\n}`)}dma a write 0xc000_0000 size 64 expect peer b
 `,
   },
-  *check(description, report): Generator<Found> {
-    const facts = new Facts(description, report);
+  *check(facts): Generator<Found> {
+    const { report } = facts;
     for (const run of report.runs) {
       for (const action of run.actions) {
         if (action.kind !== 'dma' || !action.bypassedIommu || action.expectation !== undefined) continue;

@@ -31,7 +31,7 @@ export const expectationNotMet: DiagnosticRule = {
     good: `${sampleHost(onRootPort('function nic at 01:00.0 { class ethernet  driver vfio-pci }'))}dma nic read 0x1000 size 64 expect fault
 `,
   },
-  *check(_description, report): Generator<Found> {
+  *check({ report }): Generator<Found> {
     for (const run of report.runs) {
       for (const action of run.actions) {
         if (action.kind === 'never' || action.expectation === undefined || action.expectation.met) continue;

@@ -1,5 +1,5 @@
 import { DIRECT_REGION } from '../causes.js';
-import { Facts, failedSteps, kernelSays, refusal } from '../facts.js';
+import { failedSteps, kernelSays, refusal } from '../facts.js';
 import { onRootPort, sampleHost } from '../sample.js';
 import type { DiagnosticRule, Found } from '../rule.js';
 
@@ -21,8 +21,8 @@ USB controllers and graphics are exempt (\`direct-relaxable\`).
     good: `${sampleHost(onRootPort('function nic at 01:00.0 { class ethernet  driver vfio-pci }'))}vm guest on h { memory 1GiB  through iommufd  assign nic }
 `,
   },
-  *check(description, report): Generator<Found> {
-    const facts = new Facts(description, report);
+  *check(facts): Generator<Found> {
+    const { report } = facts;
     for (const { run, step } of failedSteps(report)) {
       if (!DIRECT_REGION.explains(step)) continue;
       const regions = facts.host(run.host)?.reservedRegions.filter((region) => region.type === 'direct') ?? [];

@@ -1,4 +1,4 @@
-import { Facts, isBridge } from '../facts.js';
+import { type Facts, isBridge } from '../facts.js';
 import { onRootPort, sampleHost } from '../sample.js';
 import type { DiagnosticRule, Found } from '../rule.js';
 import type { SubjectId } from '../../simulator/description.js';
@@ -22,8 +22,8 @@ export const groupClaimDiffers: DiagnosticRule = {
     good: `${sampleHost(onRootPort('function gpu at 01:00.0 { class vga  driver vfio-pci }\n  function audio at 01:00.1 { class audio  driver snd_hda_intel }'))}group both { gpu, audio }
 `,
   },
-  *check(description, report): Generator<Found> {
-    const facts = new Facts(description, report);
+  *check(facts): Generator<Found> {
+    const { description } = facts;
     for (const claim of description.groupClaims) {
       const first = claim.members[0];
       const group = first === undefined ? undefined : facts.group(first.device);

@@ -1,4 +1,4 @@
-import { Facts, addressText, driversInTheWay, failedSteps, isVfioDriver, kernelSays, ownerOf, refusal } from '../facts.js';
+import { type Facts, addressText, driversInTheWay, failedSteps, isVfioDriver, kernelSays, refusal } from '../facts.js';
 import { onRootPort, sampleHost } from '../sample.js';
 import type { DiagnosticRule, Fix, Found } from '../rule.js';
 import type { SubjectId } from '../../simulator/description.js';
@@ -32,11 +32,11 @@ Bridges and ports are not in the way: leave \`pcieport\` where it is.
     good: `${sampleHost(onRootPort('function gpu at 01:00.0 { class vga  driver vfio-pci }\n  function audio at 01:00.1 { class audio  driver vfio-pci }'))}vm guest on h { memory 1GiB  through type1  assign gpu }
 `,
   },
-  *check(description, report): Generator<Found> {
-    const facts = new Facts(description, report);
+  *check(facts): Generator<Found> {
+    const { report } = facts;
     const said = new Set<SubjectId>();
     for (const { step } of failedSteps(report)) {
-      const owner = ownerOf(description, step);
+      const owner = facts.ownerOf(step);
       const entry = owner?.assigned.find((each) => each.id === step.origin);
       if (owner === undefined || entry === undefined || said.has(entry.id) || !isVfioDriver(facts.driverAtStart(entry.device))) continue;
       const companions = driversInTheWay(facts, entry.device);

@@ -1,4 +1,4 @@
-import { Facts, kernelStatementWith } from '../facts.js';
+import { kernelStatementWith } from '../facts.js';
 import { onRootPort, sampleHost } from '../sample.js';
 import type { DiagnosticRule, Found } from '../rule.js';
 
@@ -15,8 +15,8 @@ export const iommuBuildDependent: DiagnosticRule = {
     good: `${sampleHost(onRootPort('function gpu at 01:00.0 { class vga  driver vfio-pci }'))}vm guest on h { memory 1GiB  through iommufd  assign gpu }
 `,
   },
-  *check(description, report): Generator<Found> {
-    const facts = new Facts(description, report);
+  *check(facts): Generator<Found> {
+    const { description } = facts;
     for (const host of description.hosts) {
       const { kernel } = host;
       const said = /(^|\s)(intel_iommu=([^\s]*,)?(on|off)|iommu=off)/.test(kernel.commandLine) || kernel.buildOptions.some((option) => option.endsWith('INTEL_IOMMU_DEFAULT_ON'));

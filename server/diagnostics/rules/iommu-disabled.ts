@@ -18,7 +18,7 @@ export const iommuDisabled: DiagnosticRule = {
     good: `${sampleHost(onRootPort('function gpu at 01:00.0 { class vga  driver vfio-pci }'))}vm guest on h { memory 1GiB  through iommufd  assign gpu }
 `,
   },
-  *check(description, report): Generator<Found> {
+  *check({ description, report }): Generator<Found> {
     for (const host of description.hosts) {
       const owners = description.owners.filter((owner) => owner.host === host.id && owner.assigned.length > 0);
       const hasGroups = report.hosts.some((each) => each.host === host.id && each.groups.length > 0);

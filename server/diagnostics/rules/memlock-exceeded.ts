@@ -1,5 +1,5 @@
 import { MEMORY_LOCK } from '../causes.js';
-import { failedSteps, kernelSays, ownerOf, refusal } from '../facts.js';
+import { failedSteps, kernelSays, refusal } from '../facts.js';
 import { onRootPort, sampleHost } from '../sample.js';
 import type { DiagnosticRule, Found } from '../rule.js';
 import { sizeText, sizeWord } from '../../simulator/memory/sizes.js';
@@ -21,11 +21,11 @@ export const memlockExceeded: DiagnosticRule = {
     good: `${sampleHost(onRootPort('function gpu at 01:00.0 { class vga  driver vfio-pci }'))}vm guest on h { memory 4GiB  memlock 5GiB  through type1  assign gpu }
 `,
   },
-  *check(description, report): Generator<Found> {
+  *check(facts): Generator<Found> {
     const said = new Set<string>();
-    for (const { step } of failedSteps(report)) {
+    for (const { step } of failedSteps(facts.report)) {
       if (!MEMORY_LOCK.explains(step)) continue;
-      const owner = ownerOf(description, step);
+      const owner = facts.ownerOf(step);
       if (owner !== undefined && said.has(owner.id)) continue;
       if (owner !== undefined) said.add(owner.id);
       const total = owner?.memory.reduce((sum, each) => sum + each.size, 0n) ?? 0n;

@@ -14,7 +14,7 @@ export const neverRefuted: DiagnosticRule = {
     good: `${sampleHost(onRootPort('function nic at 01:00.0 { class ethernet  driver e1000e }'))}never nic reaches memory of host
 `,
   },
-  *check(_description, report): Generator<Found> {
+  *check({ report }): Generator<Found> {
     for (const run of report.runs) {
       for (const action of run.actions) {
         if (action.kind !== 'never' || action.holds) continue;

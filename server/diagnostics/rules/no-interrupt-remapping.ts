@@ -1,5 +1,5 @@
 import { INTERRUPT_ISOLATION } from '../causes.js';
-import { Facts, failedSteps, kernelSays, refusal } from '../facts.js';
+import { failedSteps, kernelSays, refusal } from '../facts.js';
 import { onRootPort, sampleHost } from '../sample.js';
 import type { DiagnosticRule, Found } from '../rule.js';
 
@@ -19,8 +19,8 @@ binding to an iommufd fails with EPERM as well. The two have separate switches.
     good: `${sampleHost(onRootPort('function gpu at 01:00.0 { class vga  driver vfio-pci }'))}vm guest on h { memory 1GiB  through iommufd  assign gpu }
 `,
   },
-  *check(description, report): Generator<Found> {
-    const facts = new Facts(description, report);
+  *check(facts): Generator<Found> {
+    const { report } = facts;
     for (const { run, step } of failedSteps(report)) {
       if (!INTERRUPT_ISOLATION.explains(step)) continue;
       const iommus = facts.host(run.host)?.iommus.filter((unit) => !unit.interruptRemapping) ?? [];

@@ -1,4 +1,4 @@
-import { Facts } from '../facts.js';
+import type { Facts } from '../facts.js';
 import { onRootPort, sampleHost } from '../sample.js';
 import type { DiagnosticRule, Found } from '../rule.js';
 import type { FunctionDescription } from '../../simulator/description.js';
@@ -40,8 +40,8 @@ or the kernel ran with options that the file does not have.
     bad: `${sampleHost(onRootPort('function gpu at 01:00.0 { class vga  group 1 }\n  function audio at 01:00.1 { class audio  group 2 }'))}`,
     good: `${sampleHost(onRootPort('function gpu at 01:00.0 { class vga  group 1 }\n  function audio at 01:00.1 { class audio  group 1 }'))}`,
   },
-  *check(description, report): Generator<Found> {
-    const facts = new Facts(description, report);
+  *check(facts): Generator<Found> {
+    const { description, report } = facts;
     for (const host of description.hosts) {
       if (!report.hosts.some((each) => each.host === host.id && each.groups.length > 0)) continue;
       for (const clash of clashes(facts, host.functions)) {

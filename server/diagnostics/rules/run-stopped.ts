@@ -18,7 +18,7 @@ export const runStopped: DiagnosticRule = {
 }
 `,
   },
-  *check(_description, report): Generator<Found> {
+  *check({ report }): Generator<Found> {
     for (const run of report.runs) {
       if (run.stopped !== undefined) yield { subject: run.actions.at(-1)?.id ?? run.subject, message: `The simulation stopped here: ${run.stopped}`, related: [], fixes: [] };
     }

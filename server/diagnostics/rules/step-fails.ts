@@ -1,4 +1,4 @@
-import { Facts, driversInTheWay, failedSteps, isVfioDriver, kernelSays, ownerOf, refusal } from '../facts.js';
+import { driversInTheWay, failedSteps, isVfioDriver, kernelSays, refusal } from '../facts.js';
 import { onRootPort, sampleHost } from '../sample.js';
 import type { DiagnosticRule, Found } from '../rule.js';
 import { CAUSES } from '../causes.js';
@@ -26,11 +26,11 @@ export const stepFails: DiagnosticRule = {
 }
 `,
   },
-  *check(description, report): Generator<Found> {
-    const facts = new Facts(description, report);
+  *check(facts): Generator<Found> {
+    const { report } = facts;
     for (const { step } of failedSteps(report)) {
       if (CAUSES.some((cause) => cause.explains(step))) continue;
-      const owner = ownerOf(description, step);
+      const owner = facts.ownerOf(step);
       const entry = owner?.assigned.find((each) => each.id === step.origin);
       // These two have findings of their own, which say more.
       if (entry !== undefined && (!isVfioDriver(facts.driverAtStart(entry.device)) || driversInTheWay(facts, entry.device).length > 0)) continue;

@@ -1,4 +1,3 @@
-import { Facts } from '../facts.js';
 import { onRootPort, sampleHost } from '../sample.js';
 import type { DiagnosticRule, Found } from '../rule.js';
 
@@ -16,8 +15,8 @@ export const unknownCapability: DiagnosticRule = {
     bad: `${sampleHost(onRootPort('function nic at 01:00.0 { class ethernet }', 'unknown'))}`,
     good: `${sampleHost(onRootPort('function nic at 01:00.0 { class ethernet }'))}`,
   },
-  *check(description, report): Generator<Found> {
-    const facts = new Facts(description, report);
+  *check(facts): Generator<Found> {
+    const { report } = facts;
     for (const host of report.hosts) {
       for (const unknown of host.unknowns) {
         const names = unknown.affects.slice(0, MANY).map((each) => facts.name(each)).join(', ');

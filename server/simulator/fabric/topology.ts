@@ -166,18 +166,18 @@ export class Topology {
     return bus;
   }
 
-  /** Ascending, and its slots with more than one function. */
+  /** Ascending, and its slots with more than one function; of functions that claim one address only the first counts. */
   private sortBus(bus: Bus): void {
     bus.functions.sort((a, b) => devfnOf(a.address) - devfnOf(b.address));
-    let from = 0;
-    for (let at = 1; at <= bus.functions.length; at++) {
-      const slot = devfnOf(bus.functions[from]!.address) >> 3;
-      if (at < bus.functions.length && devfnOf(bus.functions[at]!.address) >> 3 === slot) continue;
-      if (at - from > 1) {
-        const members = bus.functions.slice(from, at);
-        for (const member of members) this.slots.set(member.id, members);
-      }
-      from = at;
+    let slot: FunctionDescription[] = [];
+    for (const fn of bus.functions) {
+      const devfn = devfnOf(fn.address);
+      const last = slot.at(-1);
+      if (last !== undefined && devfnOf(last.address) === devfn) continue;
+      if (last === undefined || devfnOf(last.address) >> 3 !== devfn >> 3) slot = [];
+      slot.push(fn);
+      if (slot.length === 2) this.slots.set(slot[0]!.id, slot);
+      if (slot.length >= 2) this.slots.set(fn.id, slot);
     }
   }
 

@@ -6,20 +6,18 @@ import { IntervalMap } from '../memory/interval-map.js';
 export class Origins {
   private readonly ranges = new IntervalMap<SubjectId, Iova>();
 
-  /** Neighbours of one origin become one range, so that a million small mappings of one statement cost one entry. */
+  /** A range that continues one of the same origin makes it longer, so that a million small mappings of one statement cost one entry. */
   record(range: AddressRange<Iova>, origin: SubjectId | undefined): void {
     this.forget(range);
     if (origin === undefined) return;
-    let { start, last } = range;
-    const before = start > 0n ? this.ranges.at(start - 1n) : undefined;
-    if (before?.value === origin) start = this.ranges.remove(before.start)!.start;
-    const after = this.ranges.at(last + 1n);
-    if (after?.value === origin) last = this.ranges.remove(after.start)!.last;
-    this.ranges.insert({ start, last }, origin);
+    const before = range.start > 0n ? this.ranges.at(range.start - 1n) : undefined;
+    if (before?.value === origin && this.ranges.extend(before.start, range.last)) return;
+    this.ranges.insert(range, origin);
   }
 
   forget(range: AddressRange<Iova>): void {
     if (this.ranges.size === 0) return;
+    if (this.ranges.firstOverlap(range) === undefined) return;
     for (const found of [...this.ranges.overlapping(range)]) {
       this.ranges.remove(found.start);
       if (found.start < range.start) this.ranges.insert({ start: found.start, last: (range.start - 1n) as Iova }, found.value);

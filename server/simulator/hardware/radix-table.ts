@@ -66,7 +66,11 @@ const FRAMES_BELOW_LEVEL_4 = 0x800_0000;
 
 /** log2 of the bytes that one entry of `level` spans. */
 export const levelShift = (level: number): number => 12 + 9 * (level - 1);
-const framesOf = (shift: number): number => 2 ** (shift - 12);
+/** By log2 of bytes, 12 ..: frames. */
+const FRAMES = Array.from({ length: 65 }, (_, shift) => 2 ** (shift - 12));
+const framesOf = (shift: number): number => FRAMES[shift]!;
+/** By levels: frames that they index; six levels index all. */
+const FRAMES_REACHED = [1, 2 ** 9, 2 ** 18, 2 ** 27, 2 ** 36, 2 ** 45, Infinity];
 
 /** Which entry of a table of `level` is on the way to `frame`. */
 export function indexAt(frame: number, level: number): number {
@@ -167,7 +171,7 @@ export class RadixTable implements PageTable {
 
   /** Whether an address of `frame` has no bits above those that the levels index. */
   private reaches(frame: number): boolean {
-    return this.levels >= 6 || frame < 2 ** (9 * this.levels);
+    return frame < FRAMES_REACHED[this.levels]!;
   }
 
   /** AMD-Vi: new tables on top, whose entry 0 is the old root, until `frame` can be indexed. */

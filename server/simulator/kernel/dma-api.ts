@@ -18,16 +18,14 @@ export class DmaApi {
   constructor(private readonly windows: readonly AddressRange[]) {}
 
   /**
-   * `dma_map_page`: what the driver gives its device. Without translation it is the physical address itself.
+   * `dma_map_page`: what the driver gives its device. Without translation it is the physical address itself. The mapping
+   * goes into the group's default domain, also while the device translates through another one.
    * @param wanted an address to use instead of the allocator's
-   * @throws Refusal EBUSY when the group's DMA belongs to somebody else; ENOMEM without room; what the page table says
+   * @throws Refusal ENOMEM without room; what the page table says
    */
   map(device: Device, physical: PhysicalAddress, size: bigint, permission: Permission, wanted: bigint | undefined, origin: SubjectId): bigint {
-    const domain = device.group?.domain ?? null;
-    if (domain === null || domain.type === 'identity') return physical;
-    if (domain.type === 'blocked' || domain !== device.group?.defaultDomain) {
-      throw new Refusal('EBUSY', 'OWN-01', `the DMA of ${device.name} is not the kernel's: its IOMMU group is owned by a user`, [device.subject]);
-    }
+    const domain = device.group?.defaultDomain ?? null;
+    if (domain === null || domain.type === 'identity' || domain.type === 'blocked') return physical;
     const address = iova(wanted ?? this.allocate(device, domain, size));
     domain.map(address, physical, size, permission, origin);
     return address;

@@ -4,10 +4,14 @@ import type { Device, DriverListener } from './core.js';
 import { IommuGroup } from './group.js';
 import type { KernelProfile } from './profile.js';
 
+/** Numbers that the log shows for what a probe may say. */
+const ERRNO_NUMBER: Readonly<Partial<Record<string, number>>> = { EPERM: 1, ENOMEM: 12, EBUSY: 16, EINVAL: 22 };
+
 export class DriverCore {
   constructor(
     private readonly profile: KernelProfile,
     private readonly listeners: ReadonlySet<DriverListener>,
+    private readonly log: string[],
   ) {}
 
   /** `echo ADDR > drivers/DRIVER/bind`. @throws Refusal ENODEV, EBUSY, what the driver's probe said, or 'BUG' */
@@ -36,8 +40,18 @@ export class DriverCore {
       for (const listener of this.listeners) listener.probe?.(device, driver);
     } catch (refusal) {
       group?.unuseDefaultDomain(driver);
+      if (refusal instanceof Refusal) this.log.push(...this.probeFailureLines(device, driver, refusal));
       throw refusal;
     }
+  }
+
+  /** ENODEV is no failure worth a line: the driver did not want the device. */
+  private probeFailureLines(device: Device, driver: string, { errno }: Refusal): string[] {
+    const number = ERRNO_NUMBER[errno];
+    if (number === undefined) return [];
+    return [this.profile.probeFailure === 'with-driver'
+      ? `${driver} ${device.name}: probe with driver ${driver} failed with error -${number}`
+      : `${driver}: probe of ${device.name} failed with error -${number}`];
   }
 
   /** `echo ADDR > driver/unbind`. @throws Refusal ENODEV without driver, or what the driver's remove waits for */

@@ -49,7 +49,7 @@ export class MachineKernel implements Kernel, DomainMaker, GroupSurroundings {
     private readonly findings: BootFindings,
   ) {
     this.profile = findings.profile;
-    this.drivers = new DriverCore(this.profile, this.driverListeners);
+    this.drivers = new DriverCore(this.profile, this.driverListeners, this.log);
     this.devices = bootDevices(host, findings);
     this.devices.forEach((device) => this.know(device));
     this.log.push(...findings.earlyMessages);

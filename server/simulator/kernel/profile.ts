@@ -51,6 +51,8 @@ export interface KernelProfile {
   readonly failedAttach: 'earlier-keep' | 'all-go-back';
   /** What the `bind` file answers when a device does not bind: always ENODEV, or what the probe said (OWN-21, >= 5.14). */
   readonly bindAnswer: 'ENODEV' | 'probe';
+  /** The line about a driver whose probe failed: "DRIVER: probe of DEVICE failed ..." or "DRIVER DEVICE: probe with driver DRIVER failed ...". */
+  readonly probeFailure: 'probe-of' | 'with-driver';
   /** A map failure in the set-up of a default domain is ignored (<= 6.3) or retried and told (RSV-41). */
   readonly directMappingFailure: 'ignored' | 'told';
   /** Different default-domain needs inside one group: the global default (<= 6.3, DOM-24), or identity wins (DOM-20). */
@@ -65,10 +67,10 @@ const NEWEST: KernelProfile = {
   name: '6.19', version: 6019, release: 6019, busScan: 'per-unit', ownership: 'dma-owner', mediated: 'emulated-group', iommufd: true, cdev: true, iommufdPasid: true,
   wrapErrno: 'EOVERFLOW', domainAllocation: 'driver', type1Nesting: false, vaddrUpdate: 'no-emulated', notContainer: 'EBADFD', directRegions: 'core-einval', vtdBlockedDomain: true,
   amdBlockedDomain: true, groupType: 'unowned', lazyType: true, msiIsolation: 'group', vtdFaultLine: 'no-pasid',
-  failedAttach: 'all-go-back', bindAnswer: 'probe', directMappingFailure: 'told', conflictingTypes: 'identity', trailingBlank: false,
+  failedAttach: 'all-go-back', bindAnswer: 'probe', probeFailure: 'with-driver', directMappingFailure: 'told', conflictingTypes: 'identity', trailingBlank: false,
 };
 const V6_12: KernelProfile = { ...NEWEST, name: '6.12', version: 6012, release: 6012, iommufdPasid: false, wrapErrno: 'EINVAL', type1Nesting: true };
-const V6_6: KernelProfile = { ...V6_12, name: '6.6', version: 6006, release: 6006, domainAllocation: 'EIO', amdBlockedDomain: false };
+const V6_6: KernelProfile = { ...V6_12, probeFailure: 'probe-of', name: '6.6', version: 6006, release: 6006, domainAllocation: 'EIO', amdBlockedDomain: false };
 const V6_1: KernelProfile = {
   ...V6_6, name: '6.1', version: 6001, release: 6001, iommufd: false, cdev: false, notContainer: 'EINVAL', directRegions: 'vtd-eperm', vtdBlockedDomain: false,
   groupType: 'single-unbound', msiIsolation: 'irq-domain',

@@ -53,6 +53,7 @@ export function unknownFacts(topology: Topology, acs: AcsQuestions, groups: read
     for (const member of members) {
       const fn = topology.byId(member);
       if (fn === undefined) continue;
+      if (topology.children(fn).length > 0) note(fn, member);
       noteSlot(topology, fn, member, note);
       for (const port of topology.ancestors(topology.realDmaDevice(fn))) {
         note(port, member);

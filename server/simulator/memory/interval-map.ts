@@ -96,6 +96,21 @@ export class IntervalMap<V, A extends bigint = bigint> {
     return this.overlapping({ start: 0n, last: ADDRESS_MAX });
   }
 
+  /**
+   * Moves the end of the range that begins at `start` up to `last`.
+   * @returns false, and changes nothing, when no range begins there or the next one would be overlapped.
+   */
+  extend(start: bigint, last: bigint): boolean {
+    const at = this.seek(start);
+    const chunk = this.chunks[at.chunk];
+    if (chunk === undefined || chunk.starts[at.index] !== start || last < chunk.lasts[at.index]! || last > ADDRESS_MAX) return false;
+    const next = at.index + 1 < chunk.values.length ? chunk.starts[at.index + 1] : this.chunks[at.chunk + 1]?.starts[0];
+    if (next !== undefined && next <= last) return false;
+    chunk.lasts[at.index] = last;
+    this.revision++;
+    return true;
+  }
+
   /** Removes the range that begins at `start` and returns it; undefined, and no change, when none does. */
   remove(start: bigint): Interval<V, A> | undefined {
     const at = this.seek(start);

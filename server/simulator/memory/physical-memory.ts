@@ -15,6 +15,10 @@ export const MAX_PAGES = 262_144;
 export const TABLE_TOP = 0x80_0000_0000n as PhysicalAddress;
 
 const WORD_HALVES = 1024;
+/** Frames per block. Tables are allocated side by side, so a walk mostly stays in the block that it used last. */
+const BLOCK = 4096;
+
+type Block = (Uint32Array | undefined)[];
 
 export interface MemoryOptions {
   /** Where memory answers at all; a read elsewhere is an error for whoever reads. Undefined: everywhere. */
@@ -24,7 +28,11 @@ export interface MemoryOptions {
 }
 
 export class PhysicalMemory {
-  private readonly pages = new Map<number, Uint32Array>();
+  private readonly blocks = new Map<number, Block>();
+  private used = 0;
+  /** The block that was used last. */
+  private block: Block = [];
+  private blockNumber = -1;
   private readonly installedFrames: readonly { first: number; last: number }[] | null;
   /** Frames given back, most recent last. */
   private readonly released: number[] = [];
@@ -37,27 +45,44 @@ export class PhysicalMemory {
 
   /** The 1024 halves (low, high, low, ...) of page frame `pfn` if anything was ever written there. */
   page(pfn: number): Uint32Array | undefined {
-    return this.pages.get(pfn);
+    const number = Math.floor(pfn / BLOCK);
+    if (number !== this.blockNumber && !this.select(number)) return undefined;
+    return this.block[pfn - number * BLOCK];
   }
 
   /** As `page`, made on demand. @throws ResourceLimit */
   pageForWriting(pfn: number): Uint32Array {
-    const known = this.pages.get(pfn);
+    const known = this.page(pfn);
     if (known !== undefined) return known;
-    if (this.pages.size >= this.maxPages) throw new ResourceLimit(`more than ${this.maxPages} pages of simulated memory are in use`);
+    if (this.used >= this.maxPages) throw new ResourceLimit(`more than ${this.maxPages} pages of simulated memory are in use`);
+    const number = Math.floor(pfn / BLOCK);
+    if (!this.select(number)) {
+      this.blocks.set(number, new Array<Uint32Array | undefined>(BLOCK));
+      this.select(number);
+    }
     const fresh = new Uint32Array(WORD_HALVES);
-    this.pages.set(pfn, fresh);
+    this.block[pfn - number * BLOCK] = fresh;
+    this.used++;
     return fresh;
+  }
+
+  /** Makes a block the one used last; false when it does not exist. */
+  private select(number: number): boolean {
+    const block = this.blocks.get(number);
+    if (block === undefined) return false;
+    this.block = block;
+    this.blockNumber = number;
+    return true;
   }
 
   /** Whether a read of frame `pfn` is answered: by RAM, or by anything when the RAM is not described. */
   answers(pfn: number): boolean {
-    return this.installedFrames === null || this.pages.has(pfn) || this.installedFrames.some(({ first, last }) => first <= pfn && pfn <= last);
+    return this.installedFrames === null || this.page(pfn) !== undefined || this.installedFrames.some(({ first, last }) => first <= pfn && pfn <= last);
   }
 
   /** The word at `address`, rounded down to 8 bytes; untouched memory reads as 0. */
   readWord(address: PhysicalAddress): bigint {
-    const page = this.pages.get(frameOf(address));
+    const page = this.page(frameOf(address));
     if (page === undefined) return 0n;
     const half = halfIndex(address);
     return wordOf(page[half]!, page[half + 1]!);
@@ -72,7 +97,9 @@ export class PhysicalMemory {
 
   /** Makes the page untouched again. */
   forget(pfn: number): void {
-    this.pages.delete(pfn);
+    if (this.page(pfn) === undefined) return;
+    this.block[pfn - this.blockNumber * BLOCK] = undefined;
+    this.used--;
   }
 
   /**

@@ -2,7 +2,9 @@
 import type { HostDescription, MachineDescription, OwnerMemory, SubjectId } from '../description.js';
 import { Fabric } from '../fabric/fabric.js';
 import { bootHost, type BootedHost } from '../kernel/boot.js';
+import { Refusal } from '../errno.js';
 import type { Device } from '../kernel/core.js';
+import { isVfioDriver } from '../kernel/drivers.js';
 import type { DmaApi } from '../kernel/dma-api.js';
 import type { MachineKernel } from '../kernel/machine-kernel.js';
 import { PhysicalMemory, TABLE_TOP } from '../memory/physical-memory.js';
@@ -37,9 +39,25 @@ export class Machine {
     this.dmaApi = this.booted.dmaApi;
     this.hostMemory = new HostMemory(memoryOf(host), TABLE_TOP);
     this.programs = new Programs(this.hostMemory, host, description.owners, memories);
-    this.vfio = new VfioSubsystem(this.kernel);
+    this.vfio = this.startVfio();
     this.iommufd = new IommufdSubsystem(this.kernel, this.vfio.registry);
+    this.vfio.iommufdContainers = () => this.iommufd.containerFile(); // CMP-01
     for (const device of this.kernel.devices) this.names.set(device.subject, device.description.name);
+  }
+
+  /** VFIO's drivers bind when VFIO is there to ask them: a device that it does not take stays without driver (VFG-22). */
+  private startVfio(): VfioSubsystem {
+    const bound = this.kernel.devices.flatMap((device) => (device.kind !== 'mdev' && isVfioDriver(device.driver) ? [{ device, driver: device.driver! }] : []));
+    for (const { device } of bound) this.kernel.unbind(device);
+    const vfio = new VfioSubsystem(this.kernel);
+    for (const { device, driver } of bound) {
+      try {
+        this.kernel.bind(device, driver);
+      } catch (refusal) {
+        if (!(refusal instanceof Refusal)) throw refusal;
+      }
+    }
+    return vfio;
   }
 
   /** As the file names it. */

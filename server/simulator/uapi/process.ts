@@ -41,13 +41,18 @@ export interface User {
   lockedPages: number;
 }
 
+/** Input, output and errors of every program. */
+const STANDARD_FILES = 3;
+const TERMINAL: OpenFile = { kind: 'other', release: () => undefined };
+
 export class Process {
   readonly areas: MemoryArea[] = [];
   readonly files = new Map<number, OpenFile>();
   /** mm.locked_vm and mm.pinned_vm, in pages. */
   lockedPages = 0;
   pinnedPages = 0;
-  private nextFile = 3;
+  /** No descriptor below it is free. */
+  private lowestFree = 0;
 
   constructor(
     readonly name: string,
@@ -56,21 +61,25 @@ export class Process {
     readonly capabilities: Set<Capability>,
     /** RLIMIT_MEMLOCK in bytes; null = unlimited. */
     public memlock: bigint | null,
-  ) {}
+  ) {
+    for (let i = 0; i < STANDARD_FILES; i++) this.open(TERMINAL);
+  }
 
   has(capability: Capability): boolean {
     return this.capabilities.has(capability);
   }
 
+  /** @returns the lowest descriptor that is free */
   open(file: OpenFile): number {
-    const fd = this.nextFile++;
-    this.files.set(fd, file);
-    return fd;
+    while (this.files.has(this.lowestFree)) this.lowestFree++;
+    this.files.set(this.lowestFree, file);
+    return this.lowestFree;
   }
 
   close(fd: number): void {
     const file = this.file(fd);
     this.files.delete(fd);
+    this.lowestFree = Math.min(this.lowestFree, fd);
     file.release();
   }
 

@@ -1,13 +1,12 @@
 /** From requester ID to device table entry (hw-x86 3.3, steps A3 to A6). */
 import type { SubjectId } from '../../description.js';
-import { frameOf, frameOfEntry } from '../../memory/frame.js';
+import { frameOfEntry, wordOf } from '../../memory/frame.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import type { TraceSink } from '../../trace/events.js';
 import { EntryRead, READ, WRITE } from '../entry-read.js';
 import { DEVICE_TABLE_ENTRY } from './layouts.js';
-import { ENTRY_BYTES, entriesOf } from './registers.js';
+import { ENTRIES_IN_PAGE, ENTRY_BYTES, type AmdRegisters } from './registers.js';
 
-const ENTRIES_IN_PAGE = 4096 / ENTRY_BYTES;
 const HALVES = ENTRY_BYTES / 4;
 const NO_PAGE = new Uint32Array(1024);
 
@@ -18,76 +17,101 @@ const RESERVED_INTERRUPT_HIGH = 0x30_0000;
 
 export const LOOKUP = { found: 0, outside: 1, unreadable: 2, reserved: 3 } as const;
 
-/** Looks entries up; the fields tell what the last one says, so that nothing is allocated for a request. */
+/** Looks entries up; the getters tell what the last one says, so that nothing is allocated for a request. */
 export class DeviceTable {
-  valid = false;
-  translationValid = false;
-  /** Host levels, 0 = none, 7 = reserved. */
-  mode = 0;
-  /** Frame of the host table. */
-  table = 0;
-  /** READ | WRITE */
-  allowed = 0;
-  guestTables = false;
-  guestWithoutPasid = false;
-  domainId = 0;
-  ats = false;
-  /** SE and SA: which page faults stay unlogged. */
-  suppressAfterFirst = false;
-  suppressAll = false;
-  excluded = false;
-  portIoControl = 0;
-  systemManagement = 0;
-  interruptsValid = false;
-  interruptControl = 0;
-  interruptEntries = 0;
-  /** Byte address / 64 of the interrupt table; 0 = not described. */
-  interruptTable = 0n;
+  private page: Uint32Array = NO_PAGE;
+  /** Index of the entry's first half. */
+  private at = 0;
 
   constructor(private readonly memory: PhysicalMemory, private readonly unit: SubjectId) {}
 
+  get valid(): boolean {
+    return this.bits(0, 0, 1) !== 0;
+  }
+  get translationValid(): boolean {
+    return this.bits(0, 1, 1) !== 0;
+  }
+  /** Host levels, 0 = none, 7 = reserved. */
+  get mode(): number {
+    return this.bits(0, 9, 7);
+  }
+  /** Frame of the host table. */
+  get table(): number {
+    return frameOfEntry(this.page[this.at]!, this.page[this.at + 1]!);
+  }
+  /** READ | WRITE */
+  get allowed(): number {
+    return this.bits(1, 29, READ | WRITE);
+  }
+  /** GV */
+  get guestTables(): boolean {
+    return this.bits(1, 23, 1) !== 0;
+  }
+  /** GIoV: requests without PASID use the guest table of PASID 0. */
+  get guestWithoutPasid(): boolean {
+    return this.bits(1, 22, 1) !== 0;
+  }
+  get domainId(): number {
+    return this.bits(2, 0, 0xffff);
+  }
+  /** I */
+  get ats(): boolean {
+    return this.bits(3, 0, 1) !== 0;
+  }
+  /** SE: one page fault is logged. */
+  get suppressAfterFirst(): boolean {
+    return this.bits(3, 1, 1) !== 0;
+  }
+  /** SA: no page fault is logged. */
+  get suppressAll(): boolean {
+    return this.bits(3, 2, 1) !== 0;
+  }
+  get portIoControl(): number {
+    return this.bits(3, 3, 3);
+  }
+  /** EX: the exclusion range is for this device. */
+  get excluded(): boolean {
+    return this.bits(3, 7, 1) !== 0;
+  }
+  get systemManagement(): number {
+    return this.bits(3, 8, 3);
+  }
+  /** IV */
+  get interruptsValid(): boolean {
+    return this.bits(4, 0, 1) !== 0;
+  }
+  get interruptEntries(): number {
+    return 2 ** this.bits(4, 1, 0xf);
+  }
+  get interruptControl(): number {
+    return this.bits(5, 28, 3);
+  }
+  /** Byte address of the interrupt table; 0 = not described. */
+  get interruptTable(): bigint {
+    return wordOf(this.page[this.at + 4]! & ~0x3f, this.page[this.at + 5]! & 0xf_ffff);
+  }
+
   /** @returns one of LOOKUP. */
-  find(deviceTable: bigint, requesterId: number, sink: TraceSink | null): number {
-    this.decode(NO_PAGE, 0);
-    if (requesterId >= entriesOf(deviceTable)) return LOOKUP.outside; // A3
-    const frame = frameOf(deviceTable) + Math.floor(requesterId / ENTRIES_IN_PAGE);
+  find(registers: AmdRegisters, requesterId: number, sink: TraceSink | null): number {
+    this.page = NO_PAGE;
+    this.at = 0;
+    if (requesterId >= registers.entries) return LOOKUP.outside; // A3
     const slot = requesterId % ENTRIES_IN_PAGE;
+    const frame = registers.tableFrame + (requesterId - slot) / ENTRIES_IN_PAGE;
     const page = this.memory.page(frame) ?? (this.memory.answers(frame) ? NO_PAGE : null);
     if (page === null) {
       sink?.push(new EntryRead(this.unit, DEVICE_TABLE_ENTRY, frame, ENTRY_BYTES * slot, requesterId, [], 'fault', 'nothing answers at this address', ['AMD-01']));
       return LOOKUP.unreadable;
     }
-    const at = HALVES * slot;
-    this.decode(page, at);
-    const reserved = this.valid && ((page[at]! & RESERVED_LOW) !== 0 || (page[at + 1]! & RESERVED_HIGH) !== 0 || (page[at + 5]! & RESERVED_INTERRUPT_HIGH) !== 0);
+    this.page = page;
+    this.at = HALVES * slot;
+    const reserved = this.valid && ((page[this.at]! & RESERVED_LOW) !== 0 || (page[this.at + 1]! & RESERVED_HIGH) !== 0 || (page[this.at + 5]! & RESERVED_INTERRUPT_HIGH) !== 0);
     if (sink !== null) this.trace(sink, frame, slot, requesterId, page, reserved);
     return reserved ? LOOKUP.reserved : LOOKUP.found;
   }
 
-  private decode(page: Uint32Array, at: number): void {
-    const [low, high, low1, high1] = [page[at]!, page[at + 1]!, page[at + 2]!, page[at + 3]!];
-    this.valid = (low & 1) !== 0;
-    this.translationValid = (low & 2) !== 0;
-    this.mode = (low >>> 9) & 7;
-    this.table = frameOfEntry(low, high);
-    this.guestWithoutPasid = (high & 0x40_0000) !== 0;
-    this.guestTables = (high & 0x80_0000) !== 0;
-    this.allowed = (high >>> 29) & (READ | WRITE);
-    this.domainId = low1 & 0xffff;
-    this.ats = (high1 & 1) !== 0;
-    this.suppressAfterFirst = (high1 & 2) !== 0;
-    this.suppressAll = (high1 & 4) !== 0;
-    this.portIoControl = (high1 >>> 3) & 3;
-    this.excluded = (high1 & 0x80) !== 0;
-    this.systemManagement = (high1 >>> 8) & 3;
-    this.decodeInterrupts(page[at + 4]!, page[at + 5]!);
-  }
-
-  private decodeInterrupts(low: number, high: number): void {
-    this.interruptsValid = (low & 1) !== 0;
-    this.interruptEntries = 2 ** ((low >>> 1) & 0xf);
-    this.interruptControl = (high >>> 28) & 3;
-    this.interruptTable = (BigInt(high & 0xf_ffff) << 32n) | BigInt((low & ~0x3f) >>> 0);
+  private bits(half: number, low: number, mask: number): number {
+    return (this.page[this.at + half]! >>> low) & mask;
   }
 
   private trace(sink: TraceSink, frame: number, slot: number, requesterId: number, page: Uint32Array, reserved: boolean): void {

@@ -86,10 +86,14 @@ export class HostTable {
   }
 
   private finish(low: number, high: number, shift: number, address: bigint): void {
+    this.shift = shift;
+    if (shift === 12) {
+      this.frame = frameOfEntry(low, high);
+      return;
+    }
     const frames = 2 ** (shift - 12);
     const within = shift <= 39 ? this.below4 % frames : frameOf(address) % frames;
-    this.shift = shift;
-    this.frame = shift === 12 ? frameOfEntry(low, high) : frameOfLeaf(low, high, shift) + within;
+    this.frame = frameOfLeaf(low, high, shift) + within;
   }
 
   private check(low: number, high: number, level: number, next: number, need: number): number {

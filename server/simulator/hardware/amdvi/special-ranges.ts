@@ -1,5 +1,7 @@
 /** Input addresses that AMD-Vi treats on their own, for requests without PASID (hw-x86 3.8, PCIE-54). */
 
+import { highHalf, lowHalf } from '../../memory/frame.js';
+
 export type RangeKind = 'interrupt-message' | 'reserved' | 'interrupt' | 'acknowledge' | 'system-management' | 'port-io' | 'configuration';
 
 interface SpecialRange {
@@ -20,8 +22,9 @@ const RANGES: readonly SpecialRange[] = [
   { start: 0xfe_2000_0000n, last: 0xff_ffff_ffffn, kind: 'reserved' },
 ];
 
-/** Below and between the ranges nothing is special; the quick answer for ordinary memory. */
 export function specialRange(address: bigint): RangeKind | null {
-  if (address < RANGES[0]!.start || address > RANGES.at(-1)!.last) return null;
+  const high = highHalf(address);
+  // The quick answer for ordinary memory: all ranges lie in 0xfee00000 .. and in 0xfd_00000000 .. 0xff_ffffffff.
+  if (high === 0 ? lowHalf(address) >>> 20 !== 0xfee : high < 0xfd || high > 0xff) return null;
   return RANGES.find(({ start, last }) => start <= address && address <= last)?.kind ?? null;
 }

@@ -9,7 +9,7 @@ import type { AmdCapabilities } from './capabilities.js';
 import type { AmdDriver } from './driver.js';
 import { encodedShift, frameOfLeaf, nextLevel, PERMISSION_SHIFT, PRESENT, SIZE_IN_ADDRESS } from './host-table.js';
 import { INTERRUPT_CONTROL } from './interrupts.js';
-import { ENTRY_BYTES } from './registers.js';
+import { ENTRIES_IN_PAGE, ENTRY_BYTES } from './registers.js';
 
 /** PR, NextLevel at bit 9; IR, IW and FC (bit 60) in the high half. */
 const NEXT_LEVEL_SHIFT = 9;
@@ -70,7 +70,6 @@ export function newHostTable(memory: PhysicalMemory, hardware: AmdCapabilities, 
 }
 
 const HALVES = ENTRY_BYTES / 4;
-const ENTRIES_IN_PAGE = 4096 / ENTRY_BYTES;
 /** 65,536 entries. */
 const TABLE_PAGES = 512;
 const VALID = 1;

@@ -1,7 +1,7 @@
 /** An AMD-Vi unit: what the silicon answers, and what Linux has programmed into it (hw-x86 3.4, 4.1). */
 import type { IommuDescription } from '../../description.js';
 import type { PhysicalAddress } from '../../memory/address.js';
-import { addressOf, frameOf } from '../../memory/frame.js';
+import { addressOf, frameOf, lowHalf } from '../../memory/frame.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import type { TraceSink } from '../../trace/events.js';
 import type { DeviceEntry, DriverProfile, IommuArchitecture, IommuUnit, PageTable, UnitAnswer, UnitCapabilities, UnitFault, UnitRequest } from '../architecture.js';
@@ -13,7 +13,7 @@ import { amdDriver, type AmdDriver } from './driver.js';
 import { amdFault, EVENT, eventDevice, eventLines, FLAG, flagText, INVALID, MASTER_ABORT, typeFlag } from './events.js';
 import { HostTable, NEEDS, OK, UNREADABLE } from './host-table.js';
 import { Interrupts } from './interrupts.js';
-import type { AmdRegisters } from './registers.js';
+import { AmdRegisters } from './registers.js';
 import { specialRange, type RangeKind } from './special-ranges.js';
 import { DeviceTableWriter, newHostTable } from './table-writer.js';
 
@@ -23,7 +23,7 @@ const SYSTEM_MANAGEMENT = { forwardAll: 1, translate: 3 } as const;
 
 export class AmdUnit implements IommuUnit {
   readonly domainCompatibilityKey: string;
-  readonly registers: AmdRegisters;
+  readonly registers = new AmdRegisters();
 
   private readonly hardware: AmdCapabilities;
   private readonly driver: AmdDriver;
@@ -42,7 +42,7 @@ export class AmdUnit implements IommuUnit {
     this.writer = new DeviceTableWriter(memory, this.driver, this.remapsInterrupts());
     this.devices = new DeviceTable(memory, description.id);
     this.hostTable = new HostTable(memory, description.id);
-    this.registers = { enabled: true, deviceTable: this.writer.register, wideInterruptEntries: true, exclusion: null };
+    this.registers.deviceTable = this.writer.register;
     this.interrupts = new Interrupts(memory, this.registers, description.id);
     this.domainCompatibilityKey = `amd-vi ${this.hardware.maxLevels} levels, sizes ${this.hardware.pageSizes.toString(16)}`;
   }
@@ -101,7 +101,7 @@ export class AmdUnit implements IommuUnit {
   private answer(request: UnitRequest, sink: TraceSink | null): UnitAnswer {
     if (!this.registers.enabled) return direct(request);
     const { devices } = this;
-    const found = devices.find(this.registers.deviceTable, request.requesterId, sink);
+    const found = devices.find(this.registers, request.requesterId, sink);
     if (found === LOOKUP.outside) return this.pageFault(request, 0);
     if (found === LOOKUP.unreadable) return amdFault(EVENT.deviceTableError, typeFlag(MASTER_ABORT) | direction(request), 0);
     const special = request.pasid === undefined ? specialRange(request.address) : null;
@@ -125,7 +125,7 @@ export class AmdUnit implements IommuUnit {
     if ((need & ~devices.allowed) !== 0) return this.pageFault(request, FLAG.present | FLAG.permission);
     if (devices.mode === 0) return direct(request);
     if (devices.mode > this.hardware.maxLevels) return this.pageFault(request, FLAG.present);
-    if (devices.mode < 6 && frameOf(request.address) >= 2 ** (9 * devices.mode)) return this.pageFault(request, 0);
+    if (frameOf(request.address) >= FRAME_LIMIT[devices.mode]!) return this.pageFault(request, 0);
     const flags = hostTable.walk(devices.table, devices.mode, request.address, devices.allowed, need, sink);
     if (flags === UNREADABLE) return amdFault(EVENT.pageTableError, typeFlag(MASTER_ABORT) | direction(request), devices.domainId);
     if (flags !== OK) return this.pageFault(request, flags);
@@ -135,7 +135,7 @@ export class AmdUnit implements IommuUnit {
   private found(request: UnitRequest): UnitAnswer {
     const { frame, shift, allowed } = this.hostTable;
     if (allowed === 0) return NOTHING;
-    const address = addressOf(frame, Number(request.address & 0xfffn)) as PhysicalAddress;
+    const address = addressOf(frame, lowHalf(request.address) & 0xfff) as PhysicalAddress;
     return { kind: 'address', address, read: (allowed & READ) !== 0, write: (allowed & WRITE) !== 0, pageSize: SIZES[shift]! };
   }
 
@@ -189,6 +189,8 @@ export class AmdUnit implements IommuUnit {
   }
 }
 
+/** By Mode: frames that an address may be in (A14). */
+const FRAME_LIMIT = [0, 1, 2, 3, 4, 5, 6].map((levels) => (levels === 6 ? Infinity : 2 ** (9 * levels)));
 /** By log2: bytes of a leaf. */
 const SIZES = Array.from({ length: 65 }, (_, shift) => 1n << BigInt(shift));
 /** The completion of a translation request for which there is no page. */

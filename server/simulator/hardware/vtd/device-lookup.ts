@@ -1,6 +1,6 @@
 /** From requester ID to context entry: root table, context table (hw-x86 2.4, L2 to L4). */
 import type { SubjectId } from '../../description.js';
-import { frameOf, frameOfEntry } from '../../memory/frame.js';
+import { frameOfEntry } from '../../memory/frame.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import type { TraceSink, Verdict } from '../../trace/events.js';
 import { EntryRead, type EntryLayout } from '../entry-read.js';
@@ -24,15 +24,17 @@ export class DeviceLookup {
 
   /** Bits of an entry's high half at and above the physical address width: reserved. */
   private readonly beyondPhysical: number;
+  /** Bit n: tables of n levels. */
+  private readonly supported: number;
 
   constructor(private readonly memory: PhysicalMemory, private readonly capabilities: VtdCapabilities, private readonly unit: SubjectId) {
     this.beyondPhysical = (-1 << (capabilities.physicalWidth - 32)) >>> 0;
+    this.supported = capabilities.levels.reduce((map, levels) => map | (1 << levels), 0);
   }
 
-  /** @returns 0, or the fault reason. */
-  find(rootTable: bigint, requesterId: number, sink: TraceSink | null): number {
+  /** @param root frame of the root table. @returns 0, or the fault reason. */
+  find(root: number, requesterId: number, sink: TraceSink | null): number {
     this.faultsDisabled = false;
-    const root = frameOf(rootTable);
     const bus = requesterId >>> 8;
     const page = this.pageOf(root);
     if (page === null) return this.unreadable(sink, ROOT_ENTRY, root, bus, 0x08);
@@ -68,8 +70,8 @@ export class DeviceLookup {
     if ((low & 1) === 0) return 0x02;
     // Bits 6:3 of the second word are the software's, 7 and 63:24 are reserved.
     if ((low & 0xff0) !== 0 || (high & this.beyondPhysical) !== 0 || (low2 & 0xff00_0080) !== 0 || high2 !== 0) return 0x0b;
-    const { passThrough, deviceTlb, levels } = this.capabilities;
-    if (!levels.includes(this.levels)) return 0x03;
+    const { passThrough, deviceTlb } = this.capabilities;
+    if ((this.supported & (1 << this.levels)) === 0) return 0x03;
     switch (this.translationType) {
       case TRANSLATION_TYPE.translate: return 0;
       case TRANSLATION_TYPE.translateWithAts: return deviceTlb ? 0 : 0x03;

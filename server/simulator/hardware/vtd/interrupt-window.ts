@@ -2,7 +2,7 @@
  * Writes to 0xFEEx_xxxx: interrupts, never memory (VTD-20 .. VTD-23, PCIE-50 .. PCIE-54), and their remapping (hw-x86 2.10).
  */
 import type { SubjectId } from '../../description.js';
-import { frameOf } from '../../memory/frame.js';
+import { frameOf, highHalf, lowHalf } from '../../memory/frame.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import type { TraceSink } from '../../trace/events.js';
 import type { UnitAnswer, UnitRequest } from '../architecture.js';
@@ -11,12 +11,10 @@ import { vtdFault } from './faults.js';
 import { INTERRUPT_ENTRY } from './layouts.js';
 import type { VtdRegisters } from './registers.js';
 
-export const WINDOW_START = 0xfee0_0000n;
-export const WINDOW_LAST = 0xfeef_ffffn;
-const WINDOW_FIRST_FRAME = frameOf(WINDOW_START);
-const WINDOW_LAST_FRAME = frameOf(WINDOW_LAST);
+const WINDOW_FIRST_FRAME = 0xfee00;
+const WINDOW_LAST_FRAME = 0xfeeff;
 
-export const inWindow = (address: bigint): boolean => address >= WINDOW_START && address <= WINDOW_LAST;
+export const inWindow = (address: bigint): boolean => highHalf(address) === 0 && lowHalf(address) >>> 20 === 0xfee;
 /** VTD-23: the whole leaf page of `frames` around `frame` counts, not only the byte. */
 export function pageTouchesWindow(frame: number, frames: number): boolean {
   const first = frames === 1 ? frame : frame - (frame % frames);

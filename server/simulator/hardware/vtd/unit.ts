@@ -1,7 +1,7 @@
 /** An Intel VT-d unit: what the silicon answers, and what Linux has programmed into it (hw-x86 2.3, 4.1). */
 import type { IommuDescription } from '../../description.js';
 import { overlaps, type PhysicalAddress } from '../../memory/address.js';
-import { addressOf, frameOf } from '../../memory/frame.js';
+import { addressOf, frameOf, lowHalf } from '../../memory/frame.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import type { TraceSink } from '../../trace/events.js';
 import type { DeviceEntry, DriverProfile, IommuArchitecture, IommuUnit, PageTable, UnitAnswer, UnitCapabilities, UnitFault, UnitRequest } from '../architecture.js';
@@ -12,7 +12,7 @@ import { DeviceLookup, TRANSLATION_TYPE } from './device-lookup.js';
 import { vtdDriver, type VtdDriver } from './driver.js';
 import { faultLines, faultReason, vtdFault } from './faults.js';
 import { InterruptWindow, inWindow, pageTouchesWindow } from './interrupt-window.js';
-import { TABLE_MODE, tableMode, type VtdRegisters } from './registers.js';
+import { TABLE_MODE, VtdRegisters } from './registers.js';
 import { LEGACY_CODES, SecondStage } from './second-stage.js';
 import { DeviceTables, domainLevels, newSecondStage } from './table-writer.js';
 
@@ -22,7 +22,7 @@ const NEEDS = { read: READ, write: WRITE, atomic: READ | WRITE } as const;
 export class VtdUnit implements IommuUnit {
   readonly domainCompatibilityKey: string;
   /** As after boot: translation on, tables of the kernel. Whoever writes tables by hand points `rootTable` at them. */
-  readonly registers: VtdRegisters;
+  readonly registers = new VtdRegisters();
 
   private readonly hardware: VtdCapabilities;
   private readonly driver: VtdDriver;
@@ -30,6 +30,10 @@ export class VtdUnit implements IommuUnit {
   private readonly devices: DeviceLookup;
   private readonly secondStage: SecondStage;
   private readonly interrupts: InterruptWindow;
+  /** By levels: frames that an address may be in (VTD-30, L6). */
+  private readonly frameLimit: readonly number[];
+  /** Frames that the physical address width reaches. */
+  private readonly physicalFrames: number;
   /** One-to-one table for units without pass-through. */
   private identityTable: PageTable | null = null;
 
@@ -39,17 +43,13 @@ export class VtdUnit implements IommuUnit {
     this.tables = new DeviceTables(memory, this.hardware);
     this.devices = new DeviceLookup(memory, this.hardware, description.id);
     this.secondStage = new SecondStage(memory, this.hardware, description.id);
-    this.registers = {
-      translationEnabled: true,
-      rootTable: addressOf(this.tables.root),
-      interruptRemappingEnabled: this.remapsInterrupts(),
-      compatibilityInterrupts: false,
-      interruptTable: null,
-      protectedMemory: [],
-    };
+    this.registers.rootTable = addressOf(this.tables.root);
+    this.registers.interruptRemappingEnabled = this.remapsInterrupts();
     this.interrupts = new InterruptWindow(memory, this.registers, description.id);
-    const { pageSizes, snoopControl } = this.hardware;
-    this.domainCompatibilityKey = `vtd ${domainLevels(this.hardware)} levels, sizes ${pageSizes.toString(16)}, width ${this.hardware.addressWidth}${snoopControl ? ', snoop control' : ''}`;
+    const { pageSizes, snoopControl, addressWidth, physicalWidth } = this.hardware;
+    this.physicalFrames = 2 ** (physicalWidth - 12);
+    this.frameLimit = [0, 1, 2, 3, 4, 5].map((levels) => 2 ** (Math.min(widthOfLevels(levels), addressWidth) - 12));
+    this.domainCompatibilityKey = `vtd ${domainLevels(this.hardware)} levels, sizes ${pageSizes.toString(16)}, width ${addressWidth}${snoopControl ? ', snoop control' : ''}`;
   }
 
   // ---------------------------------------------------------------------------------------------- the driver's side
@@ -109,13 +109,13 @@ export class VtdUnit implements IommuUnit {
   }
 
   private answer(request: UnitRequest, sink: TraceSink | null): UnitAnswer {
-    if (request.pasid === undefined && inWindow(request.address)) {
+    if (inWindow(request.address) && request.pasid === undefined) {
       if (request.addressType === 'untranslated') return this.interrupts.answer(request, sink); // VTD-20
       if (request.addressType === 'translation-request') return vtdFault(0x87, false); // VTD-21
       return { kind: 'blocked', reason: 'a translated request may not go to the interrupt range' }; // VTD-62
     }
     if (!this.registers.translationEnabled) return this.untranslated(request);
-    switch (tableMode(this.registers)) {
+    switch (this.registers.tableMode) {
       case TABLE_MODE.legacy: return this.legacy(request, sink);
       case TABLE_MODE.abort: return { kind: 'blocked', reason: 'the root table pointer says that all DMA is to be aborted' };
       default: return vtdFault(0x30, false);
@@ -131,25 +131,20 @@ export class VtdUnit implements IommuUnit {
   private legacy(request: UnitRequest, sink: TraceSink | null): UnitAnswer {
     if (request.pasid !== undefined) return vtdFault(0x31, false);
     const { devices, secondStage } = this;
-    const code = devices.find(this.registers.rootTable, request.requesterId, sink);
+    const code = devices.find(this.registers.rootFrame, request.requesterId, sink);
     if (code !== 0) return vtdFault(code, devices.faultsDisabled);
     if (request.addressType !== 'untranslated') {
       if (devices.translationType !== TRANSLATION_TYPE.translateWithAts) return vtdFault(0x0d, devices.faultsDisabled); // VTD-62
       if (request.addressType === 'translated') return this.direct(request);
     }
     if (devices.translationType === TRANSLATION_TYPE.passThrough) {
-      return request.address >> BigInt(this.hardware.physicalWidth) === 0n ? this.direct(request) : vtdFault(0x04, devices.faultsDisabled);
+      return frameOf(request.address) < this.physicalFrames ? this.direct(request) : vtdFault(0x04, devices.faultsDisabled);
     }
-    if (frameOf(request.address) >= this.framesIn(devices.levels)) return vtdFault(0x04, devices.faultsDisabled);
+    if (frameOf(request.address) >= this.frameLimit[devices.levels]!) return vtdFault(0x04, devices.faultsDisabled);
     const asks = request.addressType === 'translation-request';
     const failed = secondStage.walk(devices.table, devices.levels, request.address, asks ? 0 : NEEDS[request.access], LEGACY_CODES, sink);
     if (failed !== 0) return vtdFault(failed, devices.faultsDisabled);
     return this.found(request);
-  }
-
-  /** Frames that an address of a table with so many levels may be in. */
-  private framesIn(levels: number): number {
-    return 2 ** (Math.min(widthOfLevels(levels), this.hardware.addressWidth) - 12);
   }
 
   /** The answer of a walk that ended at a page, or at nothing for a translation request (VTD-60). */
@@ -157,7 +152,7 @@ export class VtdUnit implements IommuUnit {
     const { frame, level, allowed } = this.secondStage;
     if (allowed === 0) return { kind: 'address', address: 0n as PhysicalAddress, ...permissionOf(0), pageSize: 4096n };
     if (pageTouchesWindow(frame, FRAMES[level]!)) return vtdFault(0x0e, this.devices.faultsDisabled); // VTD-23
-    const address = addressOf(frame, Number(request.address & 0xfffn)) as PhysicalAddress;
+    const address = addressOf(frame, lowHalf(request.address) & 0xfff) as PhysicalAddress;
     return { kind: 'address', address, read: (allowed & READ) !== 0, write: (allowed & WRITE) !== 0, pageSize: PAGE_SIZES[level]! };
   }
 

@@ -162,7 +162,7 @@ export class IommufdSubsystem {
 
   /** `open("/dev/vfio/devices/vfioX")` (CDV-01). @throws Refusal ENOENT for a device that has no such node */
   openCdev(process: Process, device: Device): number {
-    const registered = this.registry.deviceOf(device);
+    const registered = this.registry.openable(device);
     const nodes = this.exists('VFIO_DEVICE_CDEV');
     // VFG-29: devices without IOMMU have none either.
     if (!nodes || registered === undefined || registered.kind === 'noiommu') {

@@ -155,7 +155,6 @@ export class OwningGroupFile extends GroupFile {
   }
 
   unsetContainer(): void {
-    this.refuseRevoked();
     if (this.group.container === null) throw new Refusal('EINVAL', 'VFG-15', `group ${this.group.nodeName} is in no container`, this.group.subjects());
     if (this.group.container instanceof VfioContainer && this.group.users !== 1) throw new Refusal('EBUSY', 'VFG-15', `devices of group ${this.group.nodeName} are open`, this.group.subjects());
     leaveContainer(this.group);
@@ -215,13 +214,19 @@ export class OwningGroupFile extends GroupFile {
   }
 }
 
-/** VFG-20: out of the container, DMA ownership given back. */
+/** VFG-20: out of the container or away from the iommufd; DMA ownership that the group took is given back. */
 export function leaveContainer(group: VfioGroup): void {
-  const { container } = group;
-  if (container === null) return;
+  leaveVfioContainer(group);
   group.container = null;
   group.users = 0;
+}
+
+/** What happens when the last device of a group goes: a link to an iommufd stays. */
+export function leaveVfioContainer(group: VfioGroup): void {
+  const { container } = group;
   if (!(container instanceof VfioContainer)) return;
+  group.container = null;
+  group.users = 0;
   container.remove(group);
   if (group.kind === 'iommu') group.iommuGroup.release();
 }

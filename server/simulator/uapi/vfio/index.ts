@@ -12,7 +12,7 @@ import type { BackendDriver } from './backend.js';
 import { DIRTY_PAGES, DMA_MAP, DMA_UNMAP, GROUP_STATUS } from './constants.js';
 import { VfioContainer } from './container.js';
 import { DeviceFile } from './device-file.js';
-import { GroupFile, GroupFile2021, leaveContainer, OwningGroupFile, type GroupStatus } from './group-file.js';
+import { GroupFile, GroupFile2021, leaveVfioContainer, OwningGroupFile, type GroupStatus } from './group-file.js';
 import type { MediatingDriver } from './mediating-driver.js';
 import { NoIommuDriver } from './noiommu.js';
 import { VfioRegistry, type VfioDevice, type VfioGroup } from './registry.js';
@@ -43,7 +43,7 @@ export class VfioSubsystem {
   private opened = 0;
 
   constructor(readonly kernel: Kernel) {
-    this.registry = new VfioRegistry(kernel, leaveContainer);
+    this.registry = new VfioRegistry(kernel, leaveVfioContainer);
     this.drivers = [new Type1Driver(kernel, this.auxDomains), new NoIommuDriver(kernel)];
   }
 

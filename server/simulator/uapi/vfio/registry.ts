@@ -23,6 +23,8 @@ export interface VfioDevice {
   readonly mediating: MediatingDriver | null;
   /** What waits for the last close: the driver's remove (VFG-23). */
   readonly waiting: (() => void)[];
+  /** Its driver is being removed, and nobody can open it any more. */
+  leaving: boolean;
 }
 
 /** `struct vfio_group`. */
@@ -76,6 +78,12 @@ export class VfioRegistry implements DriverListener {
   /** The registered device, if a VFIO driver has it. */
   deviceOf(device: Device): VfioDevice | undefined {
     return this.byDevice.get(device);
+  }
+
+  /** As `deviceOf`, but not while its driver waits to be removed. */
+  openable(device: Device): VfioDevice | undefined {
+    const registered = this.byDevice.get(device);
+    return registered?.leaving === true ? undefined : registered;
   }
 
   registered(): readonly VfioDevice[] {
@@ -133,6 +141,7 @@ export class VfioRegistry implements DriverListener {
     const registered = this.byDevice.get(device);
     if (registered === undefined) return;
     if (registered.openCount + registered.cdevFiles > 0) {
+      registered.leaving = this.kernel.profile.ownership === 'dma-owner';
       this.kernel.log.push(`vfio-pci ${device.name}: No device request channel registered, blocked until released by user`);
       throw new Refusal('EBUSY', 'VFG-23', `${device.name} is open: the driver's remove waits until its user closes it`, [device.subject]);
     }
@@ -145,7 +154,7 @@ export class VfioRegistry implements DriverListener {
     const kind = this.kindOf(device);
     const group = this.groupFor(device, kind);
     const mediating = device.kind === 'mdev' ? new MediatingDriver(device, device.description.kind !== 'software-no-dma') : null;
-    const registered: VfioDevice = { device, kind, group, openCount: 0, cdevFiles: 0, binding: null, mediating, waiting: [] };
+    const registered: VfioDevice = { device, kind, group, openCount: 0, cdevFiles: 0, binding: null, mediating, waiting: [], leaving: false };
     group.members.add(registered);
     this.byDevice.set(device, registered);
   }
@@ -187,6 +196,7 @@ export class VfioRegistry implements DriverListener {
     // The old model keeps the group while its file is open; the new one takes it from its user at once.
     if (this.kernel.profile.ownership === 'viability' && group.opened) return;
     this.dissolve(group);
+    // From a container it is gone; its link to an iommufd stays, useless.
     group.revoked = true;
     this.byGroup.delete(group.iommuGroup);
   }

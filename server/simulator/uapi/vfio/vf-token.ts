@@ -10,7 +10,7 @@ const tokens = new WeakMap<VfioDevice, string>();
 /** @throws Refusal ENODEV, EINVAL, EACCES */
 export function matchByName(registry: VfioRegistry, group: VfioGroup, text: string): VfioDevice {
   const [name, ...options] = text.split(' ');
-  const found = [...group.members].find((member) => member.device.name === name);
+  const found = [...group.members].find((member) => member.device.name === name && !member.leaving);
   if (found === undefined) throw new Refusal('ENODEV', 'VFG-16', `${name} is not a VFIO device of group ${group.nodeName}`, group.subjects());
   if (found.device.kind === 'pci') checkToken(registry, found, tokenIn(options));
   return found;
