@@ -52,7 +52,7 @@ function Node({ placed: { node, x, y }, current, selectStep }: { readonly placed
   return (
     <g {...button} class={`node ${node.kind} ${toneOfVerdict(node.verdict)}${current ? ' current' : ''}`} aria-label={label} aria-current={current ? 'step' : undefined} transform={`translate(${x} ${y})`}>
       <Shape kind={node.kind} />
-      <text class="kind" x={NODE.width / 2} y={22}>{NODE_WORDS[node.kind]}</text>{' '}
+      <text class="kind" x={NODE.width / 2} y={23}>{NODE_WORDS[node.kind]}</text>{' '}
       <text class="label" x={NODE.width / 2} y={40}>{shorten(node.label)}</text>
     </g>
   );
@@ -62,7 +62,7 @@ function Node({ placed: { node, x, y }, current, selectStep }: { readonly placed
 function Shape({ kind }: { readonly kind: PlacedNode['node']['kind'] }) {
   const { width: w, height: h } = NODE;
   if (kind === 'unit') return <path class="shape" d={`M14 0H${w - 14}L${w} ${h / 2}L${w - 14} ${h}H14L0 ${h / 2}Z`} />;
-  if (kind === 'memory') return <g><path class="shape" d={`M0 6A${w / 2} 6 0 0 1 ${w} 6V${h - 6}A${w / 2} 6 0 0 1 0 ${h - 6}Z`} /><path class="lid" d={`M0 6A${w / 2} 6 0 0 0 ${w} 6`} /></g>;
+  if (kind === 'memory') return <g><path class="shape" d={`M0 4A${w / 2} 4 0 0 1 ${w} 4V${h - 4}A${w / 2} 4 0 0 1 0 ${h - 4}Z`} /><path class="lid" d={`M0 4A${w / 2} 4 0 0 0 ${w} 4`} /></g>;
   return <rect class="shape" width={w} height={h} rx={kind === 'port' || kind === 'root-complex' ? 2 : 10} />;
 }
 

@@ -64,10 +64,10 @@ function ListRow({ row, index, count, selected, style, select }: RowProperties) 
   const { action } = row;
   const tone = toneOf(action);
   return (
-    <div {...shared} class={`row action ${tone}`} title={action.text}>
+    <div {...shared} class={`row action ${tone}`} title={`${action.text}: ${outcomeOf(action)}`}>
       <span class="sign" aria-hidden="true">{SIGNS[tone]}</span>
       <span class="text">{action.text}</span>
-      <span class="result">{outcomeOf(action)}<span class="for-ears">, {TONE_WORDS[tone]}</span></span>
+      <span class="result">{action.fault?.name ?? action.result}<span class="for-ears">, {TONE_WORDS[tone]}</span></span>
     </div>
   );
 }

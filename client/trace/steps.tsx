@@ -2,7 +2,7 @@
 import type { ActionView, PlaceView, TraceStepView } from '../../server/protocol.js';
 import { padWord } from './bits.js';
 import { VirtualRows } from './virtual.js';
-import { SIGNS, kindOf, toneOfVerdict, verdictWord } from './words.js';
+import { SIGNS, toneOfVerdict, verdictWord } from './words.js';
 
 const ROW_HEIGHT = 44;
 const HEADER_HEIGHT = 24;
@@ -65,7 +65,7 @@ function StepRow({ step, number, row, selected, style, choose, reveal }: RowProp
     <div id={stepId(number)} class={`step ${step.kind} ${tone}`} role="row" aria-rowindex={row} aria-selected={selected} style={style} onClick={choose}>
       <span role="gridcell" class="number">{number + 1}</span>
       <span role="gridcell" class="what">
-        <span class="first"><span class="sign" aria-hidden="true">{SIGNS[tone]}</span><b>{titleOf(step)}</b><span class="kind">{kindOf(step)}</span></span>
+        <span class="first"><span class="sign" aria-hidden="true">{SIGNS[tone]}</span><b>{titleOf(step)}</b></span>
         <span class="second" title={step.text}>{step.kind === 'read' ? fieldsInShort(step) : wordsBelow(step)}</span>
       </span>
       <span role="gridcell" class="address">{step.address}</span>
@@ -81,8 +81,11 @@ function StepRow({ step, number, row, selected, style, choose, reveal }: RowProp
 const titleOf = ({ kind, entry, text, index }: TraceStepView): string =>
   kind === 'read' && entry ? (index === undefined ? entry : `${entry} ${index}`) : text;
 
-const fieldsInShort = ({ fields = [], text }: TraceStepView): string =>
-  fields.length === 0 ? text : fields.map(({ name, value }) => `${name} ${value}`).join('   ');
+const fieldsInShort = ({ stage, fields = [], text }: TraceStepView): string =>
+  [stage ?? '', ...fields.map(({ name, value }) => `${name} ${shortHex(value)}`)].filter(Boolean).join('  ') || text;
+
+/** One digit needs no `0x`. */
+const shortHex = (value: string): string => value.replace(/^0x(?=\d$)/, '');
 
 const wordsBelow = ({ messages = [], rules, verdict }: TraceStepView): string =>
   messages[0] ?? [verdictWord(verdict), ...rules].filter(Boolean).join(' · ');

@@ -2,10 +2,20 @@ import { driversInTheWay, failedSteps, isVfioDriver, kernelSays, refusal } from 
 import { onRootPort, sampleHost } from '../sample.js';
 import type { DiagnosticRule, Found } from '../rule.js';
 import { CAUSES } from '../causes.js';
+import type { SubjectId } from '../../simulator/description.js';
 import type { StepReport } from '../../simulator/report.js';
 
 /** The check that refused, as the simulator recorded it. */
-const because = (step: StepReport): string => step.trace.findLast((event) => event.verdict === 'fault' || event.verdict === 'blocked')?.text ?? '';
+function because(step: StepReport): string {
+  const text = step.trace.findLast((event) => event.verdict === 'fault' || event.verdict === 'blocked')?.text ?? '';
+  return text.replace(`${step.result}: `, '').replace(/\.$/, '');
+}
+
+/** Findings of their own say more: the device has its host driver, its group is not viable, its host does not use the IOMMU. */
+function isSaidElsewhere(facts: Facts, device: SubjectId): boolean {
+  const groupless = facts.group(device) === undefined && (facts.hostOf(device)?.iommus.length ?? 0) > 0;
+  return groupless || !isVfioDriver(facts.driverAtStart(device)) || driversInTheWay(facts, device).length > 0;
+}
 
 export const stepFails: DiagnosticRule = {
   code: 'step/fails',
@@ -32,8 +42,7 @@ export const stepFails: DiagnosticRule = {
       if (CAUSES.some((cause) => cause.explains(step))) continue;
       const owner = facts.ownerOf(step);
       const entry = owner?.assigned.find((each) => each.id === step.origin);
-      // These two have findings of their own, which say more.
-      if (entry !== undefined && (!isVfioDriver(facts.driverAtStart(entry.device)) || driversInTheWay(facts, entry.device).length > 0)) continue;
+      if (entry !== undefined && isSaidElsewhere(facts, entry.device)) continue;
       const reason = because(step);
       yield {
         subject: step.origin,

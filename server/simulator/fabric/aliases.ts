@@ -5,8 +5,9 @@
  * The walk is the one of Linux. Phantom functions take no part in it (ALI-15, PCIE-08).
  */
 import type { FunctionDescription } from '../description.js';
+import { append, groupBy } from './multimap.js';
 import { devfnOf, requesterId, requesterIdOf } from './pci-address.js';
-import type { Topology } from './topology.js';
+import type { Bus, Topology } from './topology.js';
 
 /** What is known of single devices beyond their capabilities; the kernel's quirk tables say it. */
 export interface AliasKnowledge {
@@ -70,4 +71,46 @@ export function requesterIds(topology: Topology, fn: FunctionDescription, knowle
 export function areDmaAliases(topology: Topology, a: FunctionDescription, b: FunctionDescription, knowledge: AliasKnowledge): boolean {
   return knowledge.devfns(a).includes(devfnOf(b.address)) || knowledge.devfns(b).includes(devfnOf(a.address))
     || topology.realDmaDevice(a) === b || topology.realDmaDevice(b) === a;
+}
+
+/** Functions of one bus by devfn, and by the devfns that they are known to use besides their own. */
+interface BusAliases {
+  readonly at: ReadonlyMap<number, readonly FunctionDescription[]>;
+  readonly usersOf: ReadonlyMap<number, readonly FunctionDescription[]>;
+}
+
+const NOBODY: readonly FunctionDescription[] = [];
+
+/** Who is a DMA alias of whom on one bus (ALI-14), found without comparing all with all. */
+export class AliasPeers {
+  private readonly buses = new Map<Bus, BusAliases>();
+  private readonly known = new Map<FunctionDescription, readonly FunctionDescription[]>();
+
+  constructor(
+    private readonly topology: Topology,
+    private readonly knowledge: AliasKnowledge,
+  ) {
+    const users = groupBy(topology.functions.filter((fn) => knowledge.devfns(fn).length > 0), (fn) => topology.bus(fn));
+    for (const [bus, functions] of users) {
+      const usersOf = new Map<number, FunctionDescription[]>();
+      for (const fn of functions) for (const devfn of knowledge.devfns(fn)) append(usersOf, devfn, fn);
+      this.buses.set(bus, { at: groupBy(bus.functions, (fn) => devfnOf(fn.address)), usersOf });
+    }
+  }
+
+  /** In the order of the global device list (GRP-09). A VMD endpoint is never on the bus of what is behind it. */
+  of(fn: FunctionDescription): readonly FunctionDescription[] {
+    const bus = this.buses.get(this.topology.bus(fn));
+    if (bus === undefined) return NOBODY;
+    let peers = this.known.get(fn);
+    if (peers === undefined) this.known.set(fn, (peers = this.find(fn, bus)));
+    return peers;
+  }
+
+  private find(fn: FunctionDescription, { at, usersOf }: BusAliases): readonly FunctionDescription[] {
+    const peers = new Set(usersOf.get(devfnOf(fn.address)));
+    for (const devfn of this.knowledge.devfns(fn)) for (const other of at.get(devfn) ?? NOBODY) peers.add(other);
+    peers.delete(fn);
+    return [...peers].sort((a, b) => this.topology.order(a) - this.topology.order(b));
+  }
 }

@@ -4,10 +4,9 @@
  * the functions of its slot and the 256 devfns of its bus.
  */
 import type { FunctionDescription, SubjectId } from '../description.js';
-import { dmaAliases, type AliasKnowledge } from '../fabric/aliases.js';
-import { append, groupBy } from '../fabric/multimap.js';
+import { dmaAliases, type AliasKnowledge, type AliasPeers } from '../fabric/aliases.js';
 import { devfnOf } from '../fabric/pci-address.js';
-import type { Bus, Topology } from '../fabric/topology.js';
+import type { Topology } from '../fabric/topology.js';
 import type { GroupReason } from '../report.js';
 import type { AcsQuestions } from './acs.js';
 import { arrivesAs, OWN_GROUP, portDoesNotIsolate, portIsolates, quirkAlias, sharesRequesterId, slotSibling } from './group-reasons.js';
@@ -23,6 +22,7 @@ export interface GroupingView {
   readonly topology: Topology;
   readonly acs: AcsQuestions;
   readonly aliases: AliasKnowledge;
+  readonly peers: AliasPeers;
   /** How an `unknown` about a function is read in this run. */
   unknownIsolates(fn: FunctionDescription): boolean;
   hasGroup(fn: FunctionDescription): boolean;
@@ -30,12 +30,6 @@ export interface GroupingView {
 
 export interface GroupingAlgorithm {
   decide(fn: FunctionDescription): GroupDecision;
-}
-
-/** Functions of one bus by devfn, and by the devfns that they are known to use besides their own. */
-interface BusAliases {
-  readonly at: ReadonlyMap<number, readonly FunctionDescription[]>;
-  readonly usersOf: ReadonlyMap<number, readonly FunctionDescription[]>;
 }
 
 /** A function with a group, and why it is related to the one that was asked about; null when it is that one. */
@@ -48,10 +42,8 @@ export class ClassicGrouping implements GroupingAlgorithm {
   /** By bridge: the nearest function on its way to the root, itself included, that does not isolate; null = the path is clean (ACS-09). */
   private readonly causes = new Map<SubjectId, FunctionDescription | null>();
   private readonly portReasons = new Map<FunctionDescription, GroupReason>();
-  private readonly busAliases: ReadonlyMap<Bus, BusAliases>;
 
   constructor(private readonly view: GroupingView) {
-    this.busAliases = indexAliases(view.topology, view.aliases);
     for (const fn of view.topology.functions) {
       const above = view.topology.upstream(fn);
       if (above !== null && !this.causes.has(above.id)) this.causes.set(above.id, this.causeAt(above));
@@ -96,7 +88,7 @@ export class ClassicGrouping implements GroupingAlgorithm {
     if (seen.has(devfn)) return null;
     seen.add(devfn);
     if (this.view.hasGroup(fn)) return { found: fn, reason: null };
-    for (const other of this.aliasesOf(fn)) {
+    for (const other of this.view.peers.of(fn)) {
       const relative = this.aliasGroup(other, seen) ?? this.functionGroup(other, seen);
       if (relative !== null) return { found: relative.found, reason: relative.reason ?? quirkAlias(fn, other) };
     }
@@ -115,17 +107,6 @@ export class ClassicGrouping implements GroupingAlgorithm {
     return null;
   }
 
-  /** In the order of the global device list (GRP-09). */
-  private aliasesOf(fn: FunctionDescription): FunctionDescription[] {
-    const { topology, aliases } = this.view;
-    const known = this.busAliases.get(topology.bus(fn));
-    if (known === undefined) return [];
-    const others = new Set(known.usersOf.get(devfnOf(fn.address)));
-    for (const devfn of aliases.devfns(fn)) for (const other of known.at.get(devfn) ?? []) others.add(other);
-    others.delete(fn);
-    return [...others].sort((a, b) => topology.order(a) - topology.order(b));
-  }
-
   private blame(cause: FunctionDescription): GroupReason {
     let reason = this.portReasons.get(cause);
     if (reason === undefined) this.portReasons.set(cause, (reason = portDoesNotIsolate(cause, this.view.acs.of(cause))));
@@ -141,17 +122,4 @@ export class ClassicGrouping implements GroupingAlgorithm {
       yield reason;
     }
   }
-}
-
-function indexAliases(topology: Topology, aliases: AliasKnowledge): Map<Bus, BusAliases> {
-  const buses = new Map<Bus, { at: Map<number, FunctionDescription[]>; usersOf: Map<number, FunctionDescription[]> }>();
-  for (const fn of topology.functions) {
-    const devfns = aliases.devfns(fn);
-    if (devfns.length === 0) continue;
-    const bus = topology.bus(fn);
-    let index = buses.get(bus);
-    if (index === undefined) buses.set(bus, (index = { at: groupBy(bus.functions, (other) => devfnOf(other.address)), usersOf: new Map() }));
-    for (const devfn of devfns) append(index.usersOf, devfn, fn);
-  }
-  return buses;
 }

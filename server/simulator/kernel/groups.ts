@@ -2,7 +2,7 @@
  * The IOMMU groups of a host after boot: who is asked when, what each joins and why, and what of it hangs on facts that nobody knows.
  */
 import type { FunctionDescription, HostDescription, IommuDescription, PlatformDeviceDescription, SubjectId } from '../description.js';
-import { requesterIds } from '../fabric/aliases.js';
+import { AliasPeers, requesterIds } from '../fabric/aliases.js';
 import { groupBy } from '../fabric/multimap.js';
 import { addressText } from '../fabric/pci-address.js';
 import type { AcsRegisters } from '../fabric/acs.js';
@@ -64,9 +64,10 @@ export function formGroups(host: HostDescription, topology: Topology, profile: K
   const hasAmdIommu = host.iommus.some((unit) => unit.architecture === 'amd-vi');
   const acs = new AcsQuestions(topology, { states: boot.states, override: parameters.override, hasAmdIommu, release: profile.release });
   const aliases = new KernelAliases(topology);
+  const peers = new AliasPeers(topology, aliases);
   const platform = host.platformDevices.filter((device) => units.has(device.id));
   const order = probeOrder(topology, active, units, profile);
-  const form = (unknownIsolates: UnknownReading): Partition => new Partition({ topology, acs, aliases, unknownIsolates }, ALGORITHMS[algorithm]).form(platform, order, units);
+  const form = (unknownIsolates: UnknownReading): Partition => new Partition({ topology, acs, aliases, peers, unknownIsolates }, ALGORITHMS[algorithm]).form(platform, order, units);
   const formed = form(UNKNOWN_READING);
   const uncertain = hasOpenQuestions(topology, acs) ? uncertainGroups(formed.groups, form(() => false), form(() => true)) : new Set<number>();
   const groups = formed.groups.map((members, number): FormedGroup => ({ number, members, uncertain: uncertain.has(number) }));

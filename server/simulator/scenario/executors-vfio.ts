@@ -59,10 +59,16 @@ function map(call: Call): CallResult | undefined {
   const vaddr = virtualAddress(call, size);
   const notes = [`${sizeText(size)} of ${call.process.name} at virtual address ${hex(vaddr)}.`];
   if (target.kind === 'object') return { ...mapIoas(call, target, vaddr, size), notes };
-  const permission = permissionOf(call);
-  const flags = (permission.read ? DMA_MAP.READ : 0) | (permission.write ? DMA_MAP.WRITE : 0) | (call.has('update-vaddr') ? DMA_MAP.VADDR : 0);
+  const flags = mapFlags(call);
   call.machine.vfio.mapDma(call.process, target.fd, { flags, vaddr, iova: call.number('iova'), size, origin: call.step.id });
   return { notes };
+}
+
+/** `update-vaddr` alone asks for no access (VFT-53); otherwise it is both unless said. */
+function mapFlags(call: Call): number {
+  if (call.has('update-vaddr') && !['r', 'w', 'rw'].some((flag) => call.has(flag))) return DMA_MAP.VADDR;
+  const { read, write } = permissionOf(call);
+  return (read ? DMA_MAP.READ : 0) | (write ? DMA_MAP.WRITE : 0) | (call.has('update-vaddr') ? DMA_MAP.VADDR : 0);
 }
 
 /** `from MEMORY + OFFSET`, `vaddr N`, or a fresh buffer. */

@@ -31,13 +31,14 @@ function ownerOf(device: Device, users: ReadonlyMap<Group, string>): string | nu
   return device.driver !== null && !managesDma(device.driver) ? device.driver : null;
 }
 
-/** Groups that a program has, by the files it holds. Holding a group open without a container is not owning it. */
+/** Groups that a program has, by the files it holds: an open group without container and an unbound character device own nothing. */
 function usersByGroup(machine: Machine): Map<Group, string> {
   const users = new Map<Group, string>();
   for (const [name, { handles }] of machine.programs.all) {
     for (const handle of handles.values()) {
-      if (handle.kind !== 'file' || handle.device?.group === null || handle.device === undefined) continue;
-      if (machine.isInUse(handle.device)) users.set(handle.device.group, name);
+      if (handle.kind !== 'file' || handle.device === undefined || handle.device.group === null) continue;
+      const owns = handle.class === 'cdev' ? handle.bound !== undefined : machine.isContained(handle.device);
+      if (owns) users.set(handle.device.group, name);
     }
   }
   return users;

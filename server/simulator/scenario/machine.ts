@@ -65,9 +65,9 @@ export class Machine {
     return this.names.get(subject) ?? subject;
   }
 
-  /** Some program has the device's group: it owns its DMA, or in the old model it has put it into a container. */
-  isInUse(device: Device): boolean {
-    return device.group?.owner != null || this.vfio.registry.groupOf(device)?.container != null;
+  /** Whoever has the device's group open has put it into a container (or into an iommufd that stands in for one). */
+  isContained(device: Device): boolean {
+    return this.vfio.registry.groupOf(device)?.container != null;
   }
 
   barsOf(device: SubjectId): AddressRange[] {
