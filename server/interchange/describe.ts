@@ -3,7 +3,7 @@ import type { AcsDescription, FunctionDescription, FunctionType, HostDescription
 import { ACS_QUIRKS, INTEL_SPT } from '../simulator/kernel/acs-quirks.js';
 import { listsId } from '../simulator/kernel/quirk-ids.js';
 import { KERNEL_ENABLES } from './acs-flags.js';
-import type { FunctionFacts, HostFacts } from './facts.js';
+import { MAX_PASID_WIDTH, type FunctionFacts, type HostFacts } from './facts.js';
 import { nameFunctions } from './names.js';
 import { formatAddress } from './pci-address.js';
 import { buildTree, highestBuses, type Tree, type TreeNode } from './tree.js';
@@ -27,9 +27,6 @@ const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f\u2028\u2029]+/g;
 
 /** Vendors of which the kernel's table asks no more than that it is them (AQK-03): then half an ID is worth writing down. */
 const VENDORS_ASKED_FOR_ALONE: ReadonlySet<number> = new Set(ACS_QUIRKS.filter((quirk) => quirk.devices === 'any').map((quirk) => quirk.vendor));
-
-/** PASID bits where the capability is known and its width is not: the most that there can be. */
-const GREATEST_PASID_WIDTH = 20;
 
 export function describeHost(facts: HostFacts, name: string): DescribedHost {
   const tree = buildTree(facts.functions);
@@ -87,7 +84,7 @@ function describeFunction(node: TreeNode, context: HostContext): FunctionDescrip
     classCode: facts.classCode,
     acs: acsOf(facts),
     ari: facts.ari ?? false, ats: facts.ats ?? false, pri: facts.pri ?? false,
-    pasidBits: typeof facts.pasid === 'number' ? facts.pasid : facts.pasid === 'present' ? GREATEST_PASID_WIDTH : 0,
+    pasidBits: typeof facts.pasid === 'number' ? facts.pasid : facts.pasid === 'present' ? MAX_PASID_WIDTH : 0,
     msi: facts.msi ?? true,
     functionLevelReset: facts.functionLevelReset,
     bars: facts.bars.map((bar) => ({ ...bar, id: `${id}/bar${bar.index}` })),
@@ -139,7 +136,7 @@ const GAPS: readonly (readonly [(facts: FunctionFacts) => boolean, (count: strin
   [(fn) => fn.acs === 'unknown' && fn.type !== undefined, (count) => `Whether there is an ACS capability is not known of ${count}: \`acs unknown\`.`],
   [(fn) => fn.vendor === undefined || fn.device === undefined, (count) => `Vendor and device IDs are not known of ${count}, so the kernel's tables of quirks cannot be applied to them. Import "lspci -nnvvv" to know.`],
   [(fn) => fn.driver === undefined, (count) => `Drivers are not shown for ${count}: none is assumed.`],
-  [(fn) => fn.pasid === 'present', (count) => `The PASID width is not shown for ${count}: ${GREATEST_PASID_WIDTH} bits are assumed.`],
+  [(fn) => fn.pasid === 'present', (count) => `The PASID width is not shown for ${count}: ${MAX_PASID_WIDTH} bits are assumed.`],
   [(fn) => fn.sriov !== undefined && fn.sriov.offset === undefined, (count) => `SR-IOV offset and stride are not shown for ${count}: its virtual functions are left out.`],
 ];
 

@@ -2,7 +2,7 @@
 import type { FunctionType, KernelDescription } from '../simulator/description.js';
 import { ADDRESS_MAX, physical, type AddressRange } from '../simulator/memory/address.js';
 import { relevantCommandLine } from './command-line.js';
-import { busesOf, emptyFunction, type FunctionFacts, type HostFacts, type UnitFacts } from './facts.js';
+import { busesOf, emptyFunction, MAX_GROUP, wholeNumber, type FunctionFacts, type HostFacts, type UnitFacts } from './facts.js';
 import { formatAddress, parseAddress } from './pci-address.js';
 
 /** What the log adds to a host: facts by function address, the rest as in `HostFacts`. */
@@ -115,7 +115,7 @@ const TYPE_WORDS: readonly (readonly [string, FunctionType])[] = [
 ];
 
 function readGroup(log: Log, match: RegExpExecArray): void {
-  change(log, match, (facts) => { facts.group = Number(match[2]); });
+  change(log, match, (facts) => { facts.group = wholeNumber(Number(match[2]), MAX_GROUP); });
 }
 
 function readFunction(log: Log, match: RegExpExecArray): void {

@@ -85,3 +85,13 @@ export function busesOf(secondary: number | undefined, subordinate: number | und
   if (secondary === undefined || subordinate === undefined || secondary === 0 || subordinate < secondary || subordinate > 0xff) return undefined;
   return { secondary, subordinate };
 }
+
+/** `value` when it is a whole number of 0 .. `max`: what a field that a dump damaged, or a file got wrong, must not break. */
+export const wholeNumber = (value: unknown, max: number): number | undefined => (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max ? value : undefined);
+
+/** The kernel counts groups in 32 bits. */
+export const MAX_GROUP = 0xffff_ffff;
+/** NumVFs and TotalVFs have 16 bits. */
+export const MAX_VFS = 0xffff;
+/** The widest PASID. */
+export const MAX_PASID_WIDTH = 20;

@@ -2,6 +2,7 @@
  * Group listings as people paste them: `find /sys/kernel/iommu_groups -type l` (or `ls` of it), scripts that print a heading
  * per group and its devices below, and one-line forms ("IOMMU Group 13 01:00.0 VGA …", ls-iommu's "Group: 13 01:00.0 …").
  */
+import { MAX_GROUP } from './facts.js';
 import { ImportError } from './import-error.js';
 import { formatAddress, parseAddress } from './pci-address.js';
 
@@ -35,5 +36,5 @@ export function readGroupsListing(text: string): Map<string, number> {
 
 function put(groups: Map<string, number>, text: string, group: number): void {
   const address = parseAddress(text);
-  if (address !== null) groups.set(formatAddress(address), group);
+  if (address !== null && group <= MAX_GROUP) groups.set(formatAddress(address), group);
 }

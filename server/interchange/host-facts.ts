@@ -2,7 +2,7 @@
 import type { FunctionType, KernelDescription } from '../simulator/description.js';
 import { acsBits } from './acs-flags.js';
 import { relevantCommandLine } from './command-line.js';
-import { busesOf, emptyFunction, type FunctionFacts, type HostFacts } from './facts.js';
+import { busesOf, emptyFunction, MAX_GROUP, MAX_VFS, wholeNumber, type FunctionFacts, type HostFacts } from './facts.js';
 import { ImportError } from './import-error.js';
 import { compareAddresses, formatAddress, parseAddress } from './pci-address.js';
 import { classByName, vendorByName } from './pci-class.js';
@@ -41,11 +41,11 @@ interface HostJson {
   readonly devices: readonly DeviceJson[];
 }
 
-const TYPES: Readonly<Record<string, FunctionType>> = {
+const TYPES: Readonly<Record<string, FunctionType | undefined>> = {
   endpoint: 'endpoint', legacy_endpoint: 'legacy-endpoint', root_port: 'root-port', upstream: 'upstream-port', downstream: 'downstream-port',
   rciep: 'integrated-endpoint', rcec: 'event-collector', pcie_to_pci: 'pcie-to-pci-bridge', pci_to_pcie: 'pci-to-pcie-bridge',
 };
-const VENDORS: Readonly<Record<string, KernelDescription['cpuVendor']>> = { intel: 'intel', amd: 'amd', arm: 'arm', ampere: 'arm', cavium: 'arm' };
+const VENDORS: Readonly<Record<string, KernelDescription['cpuVendor'] | undefined>> = { intel: 'intel', amd: 'amd', arm: 'arm', ampere: 'arm', cavium: 'arm' };
 
 /** True for text that is JSON rather than lspci output. */
 export const looksLikeJson = (text: string): boolean => /^\s*\{/.test(text);
@@ -57,13 +57,13 @@ export function readHostFacts(text: string): HostFacts {
   const complete = json.kind === 'A';
   const functions = json.devices.map((device, index) => readDevice(device, index, complete)).sort((a, b) => compareAddresses(a.address, b.address));
   return {
-    source: `host facts ${json.id ?? 'without an id'}`,
+    source: `host facts ${textOf(json.id) ?? 'without an id'}`,
     functions: functions.filter((facts, index) => index === 0 || formatAddress(facts.address) !== formatAddress(functions[index - 1]!.address)),
-    cpuVendor: VENDORS[json.cpu_vendor ?? ''] ?? (json.cpu_vendor === undefined ? 'unknown' : 'other'),
-    cpu: json.cpu ?? undefined,
-    kernelVersion: json.kernel ?? undefined,
-    commandLine: typeof json.cmdline === 'string' ? relevantCommandLine(json.cmdline) : undefined,
-    defaultDomain: json.default_domain ?? undefined,
+    cpuVendor: VENDORS[textOf(json.cpu_vendor) ?? ''] ?? (json.cpu_vendor === undefined ? 'unknown' : 'other'),
+    cpu: textOf(json.cpu)?.replace(/ \(family.*$/, ''),
+    kernelVersion: textOf(json.kernel),
+    commandLine: json.cmdline === null ? undefined : relevantCommandLine(textOf(json.cmdline) ?? ''),
+    defaultDomain: textOf(json.default_domain),
     memory: [], units: [], reserved: [], notes: [],
   };
 }
@@ -86,17 +86,21 @@ function readDevice(device: DeviceJson, index: number, complete: boolean): Funct
   const facts = emptyFunction(address);
   readIdentity(facts, device);
   readCapabilities(facts, device, device.caps_known ?? complete, device.extcaps_known ?? complete);
-  facts.driver = device.driver ?? (complete ? null : undefined);
-  facts.group = typeof device.iommu_group === 'number' ? device.iommu_group : undefined;
+  facts.driver = /^\S+$/.exec(textOf(device.driver) ?? '')?.[0] ?? (complete ? null : undefined);
+  facts.group = wholeNumber(device.iommu_group, MAX_GROUP);
   return facts;
 }
 
 const BRIDGE_CLASS = 0x0604;
 
+/* The file is somebody else's: no field need have the type that it should. */
+const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+const namesOf = (value: unknown): string[] => (Array.isArray(value) ? value.filter((name) => typeof name === 'string') : []);
+
 const hexNumber = (text: unknown): number | undefined => (typeof text === 'string' && /^[0-9a-f]{1,6}$/i.test(text) ? parseInt(text, 16) : undefined);
 
 function readIdentity(facts: FunctionFacts, device: DeviceJson): void {
-  const name = typeof device.name === 'string' ? device.name : undefined;
+  const name = textOf(device.name);
   const classNumber = hexNumber(device.class) ?? classByName(name?.split(':', 1)[0] ?? '');
   facts.classCode = classNumber === undefined ? undefined : classNumber << 8;
   facts.label = name === undefined ? undefined : labelOf(name);
@@ -115,10 +119,11 @@ const labelOf = (name: string): string => name.replace(/^[^:]*: /, '').replace(/
 function readCapabilities(facts: FunctionFacts, device: DeviceJson, known: boolean, extended: boolean): void {
   facts.type = typeof device.pcie_type === 'string' ? TYPES[device.pcie_type] ?? 'unknown' : known ? (facts.bridge === true ? 'pci-bridge' : 'pci') : undefined;
   const conventional = facts.type === 'pci' || facts.type === 'pci-bridge';
-  if (device.acs) facts.acs = { capability: acsBits(device.acs.cap), control: acsBits(device.acs.ctl) };
+  if (device.acs) facts.acs = { capability: acsBits(namesOf(device.acs.cap)), control: acsBits(namesOf(device.acs.ctl)) };
   else facts.acs = extended || conventional ? 'none' : 'unknown';
   facts.ari = device.ari === true ? true : extended ? false : undefined;
   facts.ats = device.ats === true ? true : extended ? false : undefined;
   facts.pasid = device.pasid === true ? 'present' : extended ? 'none' : undefined;
-  if (device.sriov !== undefined) facts.sriov = { enabled: device.sriov.num, total: device.sriov.total };
+  const total = wholeNumber(device.sriov?.total, MAX_VFS);
+  if (total !== undefined) facts.sriov = { enabled: wholeNumber(device.sriov?.num, MAX_VFS) ?? 0, total };
 }

@@ -1,7 +1,7 @@
 /** The `Capabilities:` properties of lspci, by the words they begin with. */
 import type { FunctionType } from '../simulator/description.js';
 import { acsBitsOfFlags } from './acs-flags.js';
-import type { FunctionFacts } from './facts.js';
+import { MAX_PASID_WIDTH, MAX_VFS, wholeNumber, type FunctionFacts } from './facts.js';
 import type { LspciProperty } from './lspci-blocks.js';
 
 type Reader = (facts: FunctionFacts, title: string, details: string) => void;
@@ -21,7 +21,7 @@ const READERS: readonly (readonly [string, Reader])[] = [
   ['Alternative Routing-ID Interpretation', (facts) => { facts.ari = true; }],
   ['Address Translation Service', (facts) => { facts.ats = true; }],
   ['Page Request Interface', (facts) => { facts.pri = true; }],
-  ['Process Address Space ID', (facts, _, details) => { facts.pasid = numberAfter(details, /Max PASID Width: (\d+)/) ?? 'present'; }],
+  ['Process Address Space ID', (facts, _, details) => { facts.pasid = numberAfter(details, /Max PASID Width: (\d+)/, MAX_PASID_WIDTH) ?? 'present'; }],
   ['Single Root I/O Virtualization', readSriov],
   ['MSI', (facts) => { facts.msi = true; }],
   ['PCI Advanced Features', (facts, _, details) => { facts.functionLevelReset ??= sign(details, /AFCap:.*?FLR([+-])/); }],
@@ -55,16 +55,15 @@ const isWhole = (flags: string): boolean => /UpstreamFwd[+-]/.test(flags);
 
 function readSriov(facts: FunctionFacts, _: string, details: string): void {
   facts.sriov = {
-    enabled: numberAfter(details, /Number of VFs: (\d+)/) ?? 0,
-    total: numberAfter(details, /Total VFs: (\d+)/) ?? 0,
-    offset: numberAfter(details, /VF offset: (\d+)/),
-    stride: numberAfter(details, /stride: (\d+)/),
+    enabled: numberAfter(details, /Number of VFs: (\d+)/, MAX_VFS) ?? 0,
+    total: numberAfter(details, /Total VFs: (\d+)/, MAX_VFS) ?? 0,
+    offset: numberAfter(details, /VF offset: (\d+)/, MAX_VFS),
+    stride: numberAfter(details, /stride: (\d+)/, MAX_VFS),
   };
 }
 
-function numberAfter(text: string, pattern: RegExp): number | undefined {
-  const found = pattern.exec(text)?.[1];
-  return found === undefined ? undefined : Number(found);
+function numberAfter(text: string, pattern: RegExp, max: number): number | undefined {
+  return wholeNumber(Number(pattern.exec(text)?.[1] ?? 'none'), max);
 }
 
 function sign(text: string, pattern: RegExp): boolean | undefined {

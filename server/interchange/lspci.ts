@@ -4,7 +4,7 @@
  */
 import { ADDRESS_MAX, physical, type AddressRange, type PhysicalAddress } from '../simulator/memory/address.js';
 import { readConfigSpace } from './config-space.js';
-import { busesOf, emptyFunction, type FunctionFacts } from './facts.js';
+import { busesOf, emptyFunction, MAX_GROUP, wholeNumber, type FunctionFacts } from './facts.js';
 import { ACCESS_DENIED, readCapability } from './lspci-capabilities.js';
 import { lspciBlocks, type LspciBlock, type LspciProperty } from './lspci-blocks.js';
 import { compareAddresses, formatAddress } from './pci-address.js';
@@ -96,7 +96,7 @@ type PropertyReader = (facts: FunctionFacts, match: RegExpExecArray, property: L
 /** Each property by its beginning; several may read one line. */
 const PROPERTIES: readonly (readonly [RegExp, PropertyReader])[] = [
   [/^Capabilities: (?!<)/, (facts, _, property) => readCapability(facts, property)],
-  [/\bIOMMU group:? (\d+)/, (facts, match) => { facts.group = Number(match[1]); }],
+  [/\bIOMMU group:? (\d+)/, (facts, match) => { facts.group = wholeNumber(Number(match[1]), MAX_GROUP); }],
   [/^Kernel driver in use: (\S+)/, (facts, match) => { facts.driver = match[1]!; }],
   [/^Subsystem:.*\[([0-9a-f]{4}):([0-9a-f]{4})\]$/i, readSubsystem],
   [/^Subsystem: ([0-9a-f]{4}):([0-9a-f]{4})$/i, readSubsystem],
@@ -143,11 +143,14 @@ function readRom(facts: FunctionFacts, match: RegExpExecArray, property: LspciPr
 
 const UNITS: Readonly<Record<string, bigint>> = { '': 1n, K: 1n << 10n, M: 1n << 20n, G: 1n << 30n, T: 1n << 40n };
 
+/** A BAR decodes a power of two, at a multiple of it; what does not is a damaged line. */
 function addBar(facts: FunctionFacts, index: number, start: string, text: string, prefetchable: boolean): void {
   const size = /\[size=(\d+)([KMGT]?)\]/.exec(text);
   if (size === null || facts.bars.some((bar) => bar.index === index)) return;
-  const range = addressRange(BigInt(`0x${start}`), BigInt(`0x${start}`) + BigInt(size[1]!) * UNITS[size[2]!]! - 1n);
-  if (range !== null) facts.bars.push({ index, range, prefetchable });
+  const [address, bytes] = [BigInt(`0x${start}`), BigInt(size[1]!) * UNITS[size[2]!]!];
+  const range = addressRange(address, address + bytes - 1n);
+  const decodes = (bytes & (bytes - 1n)) === 0n && (address & (bytes - 1n)) === 0n;
+  if (range !== null && decodes) facts.bars.push({ index, range, prefetchable });
 }
 
 function readWindow(facts: FunctionFacts, match: RegExpExecArray, property: LspciProperty): void {

@@ -41,7 +41,7 @@ function stemOf(node: TreeNode): string {
   if (type === 'root-port') return 'rp';
   if (type === 'upstream-port') return 'sw';
   if (node.facts.bridge === true) return 'br';
-  if (isDisplay(node) && node.upstream === null) return 'igpu';
+  if (isDisplay(node) && node.upstream === null && !node.unplaced) return 'igpu';
   return nameStem(node.facts.classCode);
 }
 

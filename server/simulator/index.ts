@@ -3,6 +3,9 @@ import type { MachineDescription } from './description.js';
 import type { Report } from './report.js';
 import { runHost, runScenario } from './scenario/run.js';
 
+/** One run each, for callers that keep the others. */
+export { runHost, runScenario };
+
 /** Never throws for a description that the language made: what breaks inside a run becomes that run's `stopped`. */
 export function simulate(description: MachineDescription): Report {
   const hosts = new Map(description.hosts.map((host) => [host.id, host]));

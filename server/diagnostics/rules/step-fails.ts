@@ -1,4 +1,4 @@
-import { driversInTheWay, failedSteps, isVfioDriver, kernelSays, refusal } from '../facts.js';
+import { driversInTheWay, failedSteps, isVfioDriver, kernelSays, refusal, type Facts } from '../facts.js';
 import { onRootPort, sampleHost } from '../sample.js';
 import type { DiagnosticRule, Found } from '../rule.js';
 import { CAUSES } from '../causes.js';

@@ -21,9 +21,10 @@ export class DmaApi {
    * `dma_map_page`: what the driver gives its device. Without translation it is the physical address itself. The mapping
    * goes into the group's default domain, also while the device translates through another one.
    * @param wanted an address to use instead of the allocator's
-   * @throws Refusal ENOMEM without room; what the page table says
+   * @throws Refusal EINVAL for no bytes; ENOMEM without room; what the page table says
    */
   map(device: Device, physical: PhysicalAddress, size: bigint, permission: Permission, wanted: bigint | undefined, origin: SubjectId): bigint {
+    if (size === 0n) throw new Refusal('EINVAL', 'LNX-11', 'a mapping of no bytes', [device.subject]);
     const domain = device.group?.defaultDomain ?? null;
     if (domain === null || domain.type === 'identity' || domain.type === 'blocked') return physical;
     const address = iova(wanted ?? this.allocate(device, domain, size));

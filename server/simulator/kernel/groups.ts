@@ -104,7 +104,7 @@ class Partition {
     return this;
   }
 
-  /** GRP-30: each alone, except that AMD puts those with one device ID together (GRD-02). */
+  /** Each alone (GRP-30, GRD-01, GRD-03, GRD-10), except that AMD puts those with one device ID together (GRD-02). */
   private addPlatform(devices: readonly PlatformDeviceDescription[], units: UnitMap): void {
     const byDeviceId = new Map<string, number>();
     for (const device of devices) {

@@ -1,9 +1,8 @@
 /** Address ranges that a device may not, or must, have mapped: who reports them, how they merge, how sysfs shows them (section 4). */
-import type { FunctionDescription, HostDescription, IommuDescription, ReservedRegionDescription, SubjectId } from '../description.js';
+import type { FunctionDescription, HostDescription, IommuDescription, ReservedRegionDescription, ReservedType, SubjectId } from '../description.js';
 import { append } from '../fabric/multimap.js';
 import type { Topology } from '../fabric/topology.js';
-import { iova, type AddressRange, type Iova } from '../memory/address.js';
-import type { ReservedType } from '../description.js';
+import { ADDRESS_MAX, iova, PAGE_SIZE, type AddressRange, type Iova } from '../memory/address.js';
 import type { ReservedRegion } from './core.js';
 
 /** Enumeration order of the kernel, which breaks ties of equal start (RSV-01 .. RSV-05, RSV-10). */
@@ -77,10 +76,21 @@ export class ReservedRegions {
   }
 }
 
-/** AMD's IVMD ranges are always direct (RSV-23); VT-d calls those of some classes relaxable (RSV-20). */
+const PAGE_MASK = PAGE_SIZE - 1n;
+const pageUp = (value: bigint): bigint => (value + PAGE_MASK) & ~PAGE_MASK;
+
+/** Start and length rounded up to pages, each by itself, as the IVMD parser does (RSV-23). */
+function inPages({ start, last }: AddressRange): AddressRange {
+  const first = pageUp(start);
+  const end = first + pageUp(last - start + 1n) - 1n;
+  return { start: first, last: end > ADDRESS_MAX ? ADDRESS_MAX : end };
+}
+
+/** VT-d calls the direct regions of some classes relaxable (RSV-20). */
 function asReported(region: ReservedRegionDescription, fn: FunctionDescription | undefined, unit: IommuDescription): ReservedRegion {
+  const { start, last } = unit.architecture === 'amd-vi' && region.range.start <= ADDRESS_MAX - PAGE_MASK ? inPages(region.range) : region.range;
   const relaxed = region.type === 'direct' && unit.architecture === 'vtd' && fn !== undefined && isRelaxable(fn);
-  return { range: range(region.range.start, region.range.last), type: relaxed ? 'direct-relaxable' : region.type, subject: region.id };
+  return { range: range(start, last), type: relaxed ? 'direct-relaxable' : region.type, subject: region.id };
 }
 
 /** All lists put into one, device after device, region after region (RSV-13). */

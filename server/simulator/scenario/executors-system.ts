@@ -23,7 +23,7 @@ const setGroupType: Executor = (call) => {
 function dmaMap(call: Call): CallResult {
   const size = call.number('size');
   const target = call.optionalNumber('at');
-  const buffer = target === undefined ? call.machine.hostMemory.allocate(size, pagesFor(size))[0]!.physical : physical(target);
+  const buffer = physical(target ?? call.machine.hostMemory.allocate(size, pagesFor(size))[0]?.physical ?? 0n);
   const permission = permissionOf(call);
   const address = call.machine.dmaApi.map(call.device('device'), buffer, roundedToPages(size), permission, call.optionalNumber('iova'), call.step.id);
   return { values: { address, physical: buffer }, notes: [`The driver tells its device address ${hex(address)} for memory at ${hex(buffer)}.`] };
