@@ -1,4 +1,6 @@
 /** Findings in the terminal: `file:line:column: severity: message [code]`, which editors and `$iommu` recognise. */
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { styleText } from 'node:util';
 import type { Presented } from '../analysis/present.js';
 import type { Loaded } from './load.js';
@@ -9,9 +11,12 @@ export function printFindings(loaded: Loaded): string {
   return loaded.presented.map((each) => findingText(loaded.path, each)).join('\n');
 }
 
-function findingText(path: string, { range, severity, message, code, related }: Presented): string {
+/** As a person in the current folder would name the file. */
+const shortPath = (uri: string): string => relative('', fileURLToPath(uri));
+
+function findingText(path: string, { uri, range, severity, message, code, related }: Presented): string {
   const head = `${path}:${range.start.line + 1}:${range.start.character + 1}: ${styleText(COLOURS[severity], severity)}: ${message} ${styleText('dim', `[${code}]`)}`;
-  return [head, ...related.map((each) => `    ${path}:${each.range.start.line + 1}: ${each.message}`)].join('\n');
+  return [head, ...related.map((each) => `    ${each.uri === uri ? path : shortPath(each.uri)}:${each.range.start.line + 1}: ${each.message}`)].join('\n');
 }
 
 export const findingJson = ({ uri, range, severity, message, code, related }: Presented): object => ({ code, severity, message, uri, range, line: range.start.line + 1, related });

@@ -35,6 +35,7 @@ export interface FunctionFacts {
   functionLevelReset?: boolean;
   bars: BarDescription[];
   windows: { readonly range: AddressRange<PhysicalAddress>; readonly prefetchable: boolean }[];
+  /** Offset and stride are at least 1 where they are known. */
   sriov?: { readonly enabled: number; readonly total: number; readonly offset?: number; readonly stride?: number };
   /** null = none bound; undefined = not shown. */
   driver?: string | null;

@@ -57,8 +57,8 @@ function readSriov(facts: FunctionFacts, _: string, details: string): void {
   facts.sriov = {
     enabled: numberAfter(details, /Number of VFs: (\d+)/, MAX_VFS) ?? 0,
     total: numberAfter(details, /Total VFs: (\d+)/, MAX_VFS) ?? 0,
-    offset: numberAfter(details, /VF offset: (\d+)/, MAX_VFS),
-    stride: numberAfter(details, /stride: (\d+)/, MAX_VFS),
+    offset: numberAfter(details, /VF offset: (\d+)/, MAX_VFS) || undefined,
+    stride: numberAfter(details, /stride: (\d+)/, MAX_VFS) || undefined,
   };
 }
 

@@ -124,7 +124,7 @@ function virtualFunctions(functions: readonly FunctionFacts[]): Map<number, Virt
 /** PCIE r6 9.2.1.2: the n-th VF (from 0) is at PF + First VF Offset + n × VF Stride. */
 function* madeBy(facts: FunctionFacts): Iterable<[number, VirtualFunction]> {
   const { enabled, offset, stride } = facts.sriov ?? { enabled: 0, offset: undefined, stride: undefined };
-  if (offset === undefined || stride === undefined || offset === 0) return;
+  if (offset === undefined || stride === undefined) return;
   for (let index = 0; index < Math.min(enabled, 0xffff); index++) yield [addressKey(facts.address) + offset + index * stride, { of: facts, index, byName: false }];
 }
 

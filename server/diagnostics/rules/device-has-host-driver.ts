@@ -1,9 +1,10 @@
 import { type Facts, addressText, driversInTheWay, isVfioDriver, kernelSays, refusal } from '../facts.js';
+import { bind } from '../fixes.js';
 import { onRootPort, sampleHost } from '../sample.js';
 import type { DiagnosticRule, Fix, Found } from '../rule.js';
 import type { SubjectId } from '../../simulator/description.js';
 
-function bindFixes(facts: Facts, device: SubjectId): Fix[] {
+function bindFixes(facts: Facts, owner: SubjectId, device: SubjectId): Fix[] {
   const host = facts.hostOf(device);
   const fn = facts.fn(device);
   if (host === undefined || fn === undefined) return [];
@@ -12,9 +13,9 @@ function bindFixes(facts: Facts, device: SubjectId): Fix[] {
   const fixes: Fix[] = [{
     title: `Bind ${all.join(', ')} to vfio-pci`,
     preferred: true,
-    edits: [{ kind: 'insert-inside', subject: host.id, text: `bind ${all.join(', ')} to vfio-pci` }],
+    edits: [bind(owner, all, host.name)],
   }];
-  if (others.length > 0) fixes.push({ title: `Bind only ${fn.name} to vfio-pci`, preferred: false, edits: [{ kind: 'insert-inside', subject: host.id, text: `bind ${fn.name} to vfio-pci` }] });
+  if (others.length > 0) fixes.push({ title: `Bind only ${fn.name} to vfio-pci`, preferred: false, edits: [bind(owner, [fn.name], host.name)] });
   return fixes;
 }
 
@@ -45,7 +46,7 @@ export const deviceHasHostDriver: DiagnosticRule = {
           subject: entry.id,
           message: `${facts.name(entry.device)} cannot be assigned to ${owner.name}: ${state}, not vfio-pci.${step === undefined ? '' : ` ${refusal(step)}.${kernelSays(step)}`}`,
           related: [{ subject: entry.device, message: `${addressText(fn.address)} ${driver === null ? 'has no driver' : `is bound to ${driver}`}` }],
-          fixes: bindFixes(facts, entry.device),
+          fixes: bindFixes(facts, owner.id, entry.device),
         };
       }
     }

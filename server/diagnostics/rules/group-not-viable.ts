@@ -1,14 +1,15 @@
 import { type Facts, addressText, driversInTheWay, failedSteps, isVfioDriver, kernelSays, refusal } from '../facts.js';
+import { bind } from '../fixes.js';
 import { onRootPort, sampleHost } from '../sample.js';
 import type { DiagnosticRule, Fix, Found } from '../rule.js';
 import type { SubjectId } from '../../simulator/description.js';
 
-function companionFixes(facts: Facts, device: SubjectId, companions: readonly { readonly fn: { readonly id: SubjectId; readonly name: string } }[]): Fix[] {
+function companionFixes(facts: Facts, owner: SubjectId, device: SubjectId, companions: readonly { readonly fn: { readonly id: SubjectId; readonly name: string } }[]): Fix[] {
   const host = facts.hostOf(device);
   if (host === undefined) return [];
   const names = companions.map((each) => each.fn.name).join(', ');
   return [
-    { title: `Bind ${names} to vfio-pci too`, preferred: true, edits: [{ kind: 'insert-inside', subject: host.id, text: `bind ${names} to vfio-pci` }] },
+    { title: `Bind ${names} to vfio-pci too`, preferred: true, edits: [bind(owner, companions.map((each) => each.fn.name), host.name)] },
     { title: `Leave ${names} without a driver`, preferred: false, edits: companions.map((each) => ({ kind: 'set-property' as const, subject: each.fn.id, property: 'driver', text: 'driver none' })) },
   ];
 }
@@ -47,7 +48,7 @@ Bridges and ports are not in the way: leave \`pcieport\` where it is.
         subject: entry.id,
         message: `${facts.name(entry.device)} cannot be assigned to ${owner.name}: its IOMMU group is not viable, because ${list} still ${companions.length === 1 ? 'belongs' : 'belong'} to the host. ${refusal(step)}.${kernelSays(step)}`,
         related: companions.map(({ fn, driver }) => ({ subject: fn.id, message: `in the same group, bound to ${driver}` })),
-        fixes: companionFixes(facts, entry.device, companions),
+        fixes: companionFixes(facts, owner.id, entry.device, companions),
       };
     }
   },

@@ -38,6 +38,7 @@ export class Topology {
 
   constructor(readonly host: HostDescription) {
     for (const fn of host.functions) this.know(fn);
+    for (const siblings of this.virtual.values()) siblings.sort((a, b) => a.virtualFunction!.index - b.virtualFunction!.index);
     this.rootBuses = this.placeAll().sort((a, b) => a.segment - b.segment || a.number - b.number);
     this.functions = this.enumerate();
     this.functions.forEach((fn, order) => this.orders.set(fn.id, order));
@@ -105,6 +106,7 @@ export class Topology {
     return fn.virtualFunction && this.ids.get(fn.virtualFunction.of);
   }
 
+  /** Ascending by index. */
   virtualFunctions(physical: FunctionDescription): readonly FunctionDescription[] {
     return this.virtual.get(physical.id) ?? [];
   }

@@ -1,5 +1,5 @@
 /** Why a function is in its group, in words: each a fact about one port, bridge or sibling. */
-import type { FunctionDescription } from '../description.js';
+import type { FunctionDescription, FunctionType } from '../description.js';
 import type { AliasVisit } from '../fabric/aliases.js';
 import { requesterIdText } from '../fabric/pci-address.js';
 import type { GroupReason } from '../report.js';
@@ -12,10 +12,12 @@ const taken = (isolates: AcsVerdict['isolates'], reading: string): string => (is
 export const portIsolates = (port: FunctionDescription, { isolates, fact, rules }: AcsVerdict): GroupReason =>
   ({ text: `${placeText(port)} ${fact}${taken(isolates, 'isolating')}`, rules: ['GRP-04', ...rules], subject: port.id });
 
-/** GRP-12, GRP-16: everything below `cause` joins its group. */
+const RULE_BY_PORT: Readonly<Partial<Record<FunctionType, string>>> = { 'upstream-port': 'GRP-16', 'downstream-port': 'GRP-14' };
+
+/** Everything below `cause` joins its group (GRP-12, GRP-14, GRP-16). */
 export const portDoesNotIsolate = (cause: FunctionDescription, { isolates, fact, rules }: AcsVerdict): GroupReason => ({
   text: `${placeText(cause)} ${fact}${taken(isolates, 'not isolating')}: everything below joins its group`,
-  rules: ['GRP-04', 'GRP-12', ...rules], subject: cause.id,
+  rules: ['GRP-04', RULE_BY_PORT[cause.type] ?? 'GRP-12', ...rules], subject: cause.id,
 });
 
 /** Requests do not arrive under the function's own requester ID. */
@@ -26,15 +28,17 @@ export function arrivesAs(fn: FunctionDescription, { fn: other, requesterId, rul
   return { text, rules: [rule, 'GRP-03'], subject: other.id };
 }
 
+const FACT_BY_VISIT: Readonly<Partial<Record<AliasVisit['rule'], string>>> = { 'ALI-02': 'GRP-19', 'ALI-08': 'GRP-10' };
+
 /** GRP-10, GRP-11, GRP-19: and the owner of that ID is in a group already. */
 export function sharesRequesterId(fn: FunctionDescription, visit: AliasVisit): GroupReason {
-  const fact = { 'ALI-02': 'GRP-19', 'ALI-08': 'GRP-10' }[visit.rule as string] ?? 'GRP-11';
+  const fact = FACT_BY_VISIT[visit.rule] ?? 'GRP-11';
   return { text: `${arrivesAs(fn, visit).text}: it joins its group`, rules: [visit.rule, 'GRP-02', fact], subject: visit.fn.id };
 }
 
 /** GRP-13, GRP-15, GRP-17: two functions of one slot, neither of which isolates. */
 export const slotSibling = (fn: FunctionDescription, verdict: AcsVerdict, sibling: FunctionDescription, siblingVerdict: AcsVerdict): GroupReason => ({
-  text: `${placeText(fn)} ${verdict.fact}, and so does its sibling ${placeText(sibling)}${siblingVerdict.fact === verdict.fact ? '' : `, which ${siblingVerdict.fact}`}: functions of one slot that do not isolate share a group`,
+  text: `${placeText(fn)} ${verdict.fact}${taken(verdict.isolates, 'not isolating')}, and its sibling ${placeText(sibling)} ${siblingVerdict.fact}: functions of one slot that do not isolate share a group`,
   rules: ['GRP-06', ...verdict.rules], subject: sibling.id,
 });
 
@@ -42,6 +46,6 @@ export const slotSibling = (fn: FunctionDescription, verdict: AcsVerdict, siblin
 export const quirkAlias = (fn: FunctionDescription, other: FunctionDescription): GroupReason =>
   ({ text: `${placeText(fn)} and ${placeText(other)} are known to use each other's requester ID: they share a group`, rules: ['ALI-14', 'GRP-05', 'GRP-20'], subject: other.id });
 
-export const OWN_GROUP: GroupReason = { text: 'nothing above or beside it shares its requester ID or its way to its peers: it gets a group of its own', rules: ['GRP-07'] };
+export const OWN_GROUP: GroupReason = { text: 'nothing that was there before it shares its requester ID or its way to its peers: it starts a new group', rules: ['GRP-07'] };
 
 export const GROUP_PER_DEVICE: GroupReason = { text: 'a device that is not PCI gets a group of its own', rules: ['GRP-30', 'GRD-01'] };

@@ -6,7 +6,7 @@ import { bootDevices, mediatedDevice, type DeviceFacts } from './devices.js';
 import type { Device, DriverListener, Group, Kernel, PagingDomain, ReservedRegion } from './core.js';
 import type { CommandLine } from './command-line.js';
 import { globalChoice, groupType, setUpDefaultDomain, type DefaultType, type DomainMaker } from './default-domain.js';
-import { DomainIds, MapBudget, TranslatedDomain } from './domains.js';
+import { BLOCKED, DomainIds, MapBudget, TranslatedDomain } from './domains.js';
 import { DriverCore } from './driver-core.js';
 import { IommuGroup, type GroupSurroundings } from './group.js';
 import { writeGroupType, type Writer } from './group-type.js';
@@ -90,6 +90,16 @@ export class MachineKernel implements Kernel, DomainMaker, GroupSurroundings {
     const { group } = device;
     if (!(group instanceof IommuGroup)) throw new Refusal('ENOENT', 'GRL-01', `${device.name} is in no IOMMU group`, [device.subject]);
     writeGroupType(group, word, writer, this.defaultType, this);
+  }
+
+  /** The default domain that boot would have given the group, whatever uses it now. @throws Refusal */
+  setDefaultType(group: Group, type: DefaultType): void {
+    if (group instanceof IommuGroup) setUpDefaultDomain(group, type, this);
+  }
+
+  /** The group's DMA goes nowhere. @throws Refusal EINVAL (RSV-44) */
+  block(group: Group): void {
+    if (group instanceof IommuGroup) group.moveTo(BLOCKED);
   }
 
   createGroup(devices: readonly Device[], name: string | null): Group {

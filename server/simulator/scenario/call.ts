@@ -16,6 +16,8 @@ export interface CallResult {
   readonly main?: bigint;
   /** Why it answered so, in sentences. */
   readonly notes?: readonly string[];
+  /** The call does not return until somebody else does something: what it waits for. */
+  readonly waitsFor?: string;
 }
 
 export type Executor = (call: Call) => CallResult | undefined;

@@ -8,9 +8,10 @@ const bind: Executor = (call) => {
   return undefined;
 };
 
+/** VFG-23: the driver's remove waits for whoever has the device open; it goes on when that closes it. */
 const unbind: Executor = (call) => {
-  call.machine.kernel.unbind(call.device('device'));
-  return undefined;
+  const device = call.device('device');
+  return call.machine.vfio.unbind(device) === 'blocked' ? { waitsFor: `the user of ${device.name} to close it` } : undefined;
 };
 
 const setGroupType: Executor = (call) => {

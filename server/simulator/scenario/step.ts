@@ -16,7 +16,7 @@ const EXECUTORS: Readonly<Record<string, Executor>> = { ...VFIO_EXECUTORS, ...IO
 export const NOT_MODELLED = 'not-modelled';
 
 interface Outcome {
-  /** "ok", an errno, "BUG", or NOT_MODELLED. */
+  /** "ok", "blocked", an errno, "BUG", or NOT_MODELLED. */
   readonly result: string;
   readonly given: CallResult;
   readonly refusal: Refusal | null;
@@ -28,11 +28,10 @@ export function runStep(machine: Machine, step: StepDescription, origin: Subject
   const { log } = machine.kernel;
   const before = log.length;
   const { result, given, refusal, remark } = execute(machine, step);
-  const verb = verbNamed.get(step.verb);
-  const rules = refusal === null ? (verb?.rules ?? []) : [refusal.rule];
+  const rules = refusal === null ? (verbNamed.get(step.verb)?.rules ?? []) : [refusal.rule];
   const main = given.main ?? Object.values(given.values ?? {}).find((value) => typeof value === 'bigint');
   return {
-    kind: 'step', id: step.id, origin, text: step.text, call: verb?.call ?? step.verb, result, value: given.values,
+    kind: 'step', id: step.id, origin, text: step.text, call: callName(machine, step), result, value: given.values,
     messages: log.slice(before),
     trace: [
       ...(given.notes ?? []).map((text) => note(text, [])),
@@ -49,10 +48,20 @@ function execute(machine: Machine, step: StepDescription): Outcome {
   const executor = EXECUTORS[step.verb];
   if (executor === undefined) return { result: NOT_MODELLED, given: {}, refusal: null, remark: `This version does not simulate \`${step.verb}\`.` };
   try {
-    return { result: 'ok', given: executor(new Call(machine, machine.programs.named(step.process), step)) ?? {}, refusal: null };
+    const given = executor(new Call(machine, machine.programs.named(step.process), step)) ?? {};
+    return given.waitsFor === undefined ? { result: 'ok', given, refusal: null } : { result: 'blocked', given, refusal: null, remark: `The call waits for ${given.waitsFor}.` };
   } catch (error) {
     if (error instanceof NotModelled) return { result: NOT_MODELLED, given: {}, refusal: null, remark: `This version does not simulate ${error.message}.` };
     if (!(error instanceof Refusal)) throw error;
     return { result: error.errno, given: {}, refusal: error };
   }
+}
+
+/** The real call. A step that means one of two says both until its target shows which: a file's ioctl, or an iommufd object's. */
+function callName(machine: Machine, step: StepDescription): string {
+  const name = verbNamed.get(step.verb)?.call ?? step.verb;
+  const { target } = step.operands;
+  const handle = target?.kind === 'handle' ? machine.programs.named(step.process).handles.get(target.name) : undefined;
+  const [ofFile, ofObject] = name.split(' / ');
+  return (handle?.kind === 'object' ? ofObject : handle?.kind === 'file' ? ofFile : undefined) ?? name;
 }

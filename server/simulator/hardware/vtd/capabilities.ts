@@ -17,6 +17,13 @@ export interface VtdCapabilities {
   /** ECAP.SC */
   readonly snoopControl: boolean;
   readonly interruptRemapping: boolean;
+  /** ECAP.SMTS, FSTS, SSTS, NEST and PSS: what scalable mode has. */
+  readonly scalableMode: boolean;
+  readonly firstStage: boolean;
+  readonly secondStage: boolean;
+  readonly nested: boolean;
+  /** 0 = no requests with PASID. */
+  readonly pasidBits: number;
 }
 
 const DEFAULT_ADDRESS_WIDTH = 48;
@@ -44,5 +51,11 @@ export function vtdCapabilities(unit: IommuDescription): VtdCapabilities {
     deviceTlb: unit.deviceTlb,
     snoopControl: unit.snoopControl,
     interruptRemapping: unit.interruptRemapping,
+    scalableMode: unit.scalableMode,
+    firstStage: unit.firstStage,
+    // A unit that nests has both stages; one with a first stage only is what emulators offer.
+    secondStage: !unit.firstStage || unit.nested,
+    nested: unit.nested,
+    pasidBits: unit.pasidBits,
   };
 }

@@ -12,7 +12,7 @@ import type { VtdDriver } from './driver.js';
 const PAGE_SIZE_BIT = 0x80;
 const SNOOP_BIT = 0x800;
 /** LNX-01 */
-const IDENTITY_DOMAIN_ID = 1;
+export const IDENTITY_DOMAIN_ID = 1;
 /** Every power of two from 4 KiB. */
 const EVERY_POWER = 0xffff_ffff_ffff_f000n;
 /** The width that a domain is asked to have, and the smallest input width that makes a number of levels worth while. */
@@ -73,6 +73,14 @@ export class SecondStageTable extends RadixTable {
   }
 }
 
+/** What the driver's own page table code logs (MAP-05). */
+export function linesOf(): NonNullable<TableRules['lines']> {
+  return {
+    beyond: (width, end) => `DMAR: intel_iommu_map: iommu width (${width}) is not sufficient for the mapped address (${end.toString(16)})`,
+    alreadySet: (frame, old) => `DMAR: ERROR: DMA PTE for vPFN 0x${frame.toString(16)} already set (to ${old.toString(16)})`,
+  };
+}
+
 export function newSecondStage(memory: PhysicalMemory, capabilities: VtdCapabilities, driver: VtdDriver, profile: DriverProfile): SecondStageTable {
   const levels = domainLevels(capabilities);
   const leafSizes = optionWords(profile, 'intel_iommu').includes('sp_off') ? 1n << 12n : capabilities.pageSizes; // PGS-03, CMD-05
@@ -87,10 +95,7 @@ export function newSecondStage(memory: PhysicalMemory, capabilities: VtdCapabili
     beyond: generic ? 'ERANGE' : 'EFAULT',
     freesTables: true,
     log: profile.log,
-    lines: generic ? undefined : {
-      beyond: (width, end) => `DMAR: intel_iommu_map: iommu width (${width}) is not sufficient for the mapped address (${end.toString(16)})`,
-      alreadySet: (frame, old) => `DMAR: ERROR: DMA PTE for vPFN 0x${frame.toString(16)} already set (to ${old.toString(16)})`,
-    },
+    lines: generic ? undefined : linesOf(),
   });
 }
 

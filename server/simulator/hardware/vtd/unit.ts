@@ -5,7 +5,7 @@ import { addressOf, frameOf, lowHalf } from '../../memory/frame.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import type { TraceSink } from '../../trace/events.js';
 import type { DeviceEntry, DriverProfile, IommuArchitecture, IommuUnit, PageTable, UnitAnswer, UnitCapabilities, UnitFault, UnitRequest } from '../architecture.js';
-import { interruptRemappingAllowed } from '../command-line.js';
+import { interruptRemappingAllowed, optionWords } from '../command-line.js';
 import { permissionOf, READ, WRITE } from '../entry-read.js';
 import { vtdCapabilities, widthOfLevels, type VtdCapabilities } from './capabilities.js';
 import { DeviceLookup, TRANSLATION_TYPE } from './device-lookup.js';
@@ -13,6 +13,8 @@ import { vtdDriver, type VtdDriver } from './driver.js';
 import { faultLines, faultReason, vtdFault } from './faults.js';
 import { InterruptWindow, inWindow, pageTouchesWindow } from './interrupt-window.js';
 import { TABLE_MODE, VtdRegisters } from './registers.js';
+import { ScalableMode } from './scalable.js';
+import { newFirstStage, ScalableDeviceTables } from './scalable-writer.js';
 import { LEGACY_CODES, SecondStage } from './second-stage.js';
 import { DeviceTables, domainLevels, newSecondStage } from './table-writer.js';
 
@@ -26,7 +28,10 @@ export class VtdUnit implements IommuUnit {
 
   private readonly hardware: VtdCapabilities;
   private readonly driver: VtdDriver;
-  private readonly tables: DeviceTables;
+  private readonly tables: DeviceTables | ScalableDeviceTables;
+  /** CMD-03: scalable mode is used when the unit has it and the command line asks for it. */
+  private readonly scalable: boolean;
+  private readonly scalableMode: ScalableMode;
   private readonly devices: DeviceLookup;
   private readonly secondStage: SecondStage;
   private readonly interrupts: InterruptWindow;
@@ -40,16 +45,18 @@ export class VtdUnit implements IommuUnit {
   constructor(readonly description: IommuDescription, readonly memory: PhysicalMemory, private readonly profile: DriverProfile) {
     this.hardware = vtdCapabilities(description);
     this.driver = vtdDriver(profile);
-    this.tables = new DeviceTables(memory, this.hardware);
+    this.scalable = this.hardware.scalableMode && optionWords(profile, 'intel_iommu').includes('sm_on');
+    this.tables = this.scalable ? new ScalableDeviceTables(memory, this.hardware) : new DeviceTables(memory, this.hardware);
     this.devices = new DeviceLookup(memory, this.hardware, description.id);
     this.secondStage = new SecondStage(memory, this.hardware, description.id);
-    this.registers.rootTable = addressOf(this.tables.root);
+    this.scalableMode = new ScalableMode(memory, this.hardware, this.secondStage, description.id);
+    this.registers.rootTable = addressOf(this.tables.root) | (this.scalable ? SCALABLE_TABLES : 0n);
     this.registers.interruptRemappingEnabled = this.remapsInterrupts();
     this.interrupts = new InterruptWindow(memory, this.registers, description.id);
     const { pageSizes, snoopControl, addressWidth, physicalWidth } = this.hardware;
     this.physicalFrames = 2 ** (physicalWidth - 12);
     this.frameLimit = [0, 1, 2, 3, 4, 5].map((levels) => 2 ** (Math.min(widthOfLevels(levels), addressWidth) - 12));
-    this.domainCompatibilityKey = `vtd ${domainLevels(this.hardware)} levels, sizes ${pageSizes.toString(16)}, width ${addressWidth}${snoopControl ? ', snoop control' : ''}`;
+    this.domainCompatibilityKey = `vtd ${domainLevels(this.hardware)} levels, sizes ${pageSizes.toString(16)}, width ${addressWidth}${this.scalable ? (this.hardware.firstStage ? ', first stage' : ', scalable') : ''}${snoopControl ? ', snoop control' : ''}`;
   }
 
   // ---------------------------------------------------------------------------------------------- the driver's side
@@ -62,16 +69,17 @@ export class VtdUnit implements IommuUnit {
       isolatedMsi: this.remapsInterrupts(),
       deferredFlush: true,
       // Scalable mode brings these (DRT-01, NST-01).
-      dirtyTracking: false,
-      nested: false,
-      maxPasids: 0,
+      dirtyTracking: this.scalable && this.driver.dirtyTracking && this.description.dirtyTracking,
+      nested: this.scalable && this.driver.nesting && this.hardware.nested,
+      maxPasids: this.scalable && this.hardware.pasidBits > 0 ? 2 ** this.hardware.pasidBits : 0,
       blockedDomain: this.driver.blockedDomain,
       identityDomain: passThrough || this.driver.softwareIdentity,
     };
   }
 
   createPageTable(): PageTable {
-    return newSecondStage(this.memory, this.hardware, this.driver, this.profile);
+    const newTable = this.scalable && this.hardware.firstStage ? newFirstStage : newSecondStage;
+    return newTable(this.memory, this.hardware, this.driver, this.profile);
   }
 
   setDeviceEntry(requesterId: number, entry: DeviceEntry): void {
@@ -117,6 +125,7 @@ export class VtdUnit implements IommuUnit {
     if (!this.registers.translationEnabled) return this.untranslated(request);
     switch (this.registers.tableMode) {
       case TABLE_MODE.legacy: return this.legacy(request, sink);
+      case TABLE_MODE.scalable: return this.hardware.scalableMode ? this.scalableMode.answer(this.registers, request, this.direct, sink) : vtdFault(0x30, false);
       case TABLE_MODE.abort: return { kind: 'blocked', reason: 'the root table pointer says that all DMA is to be aborted' };
       default: return vtdFault(0x30, false);
     }
@@ -157,11 +166,11 @@ export class VtdUnit implements IommuUnit {
   }
 
   /** The address is used as it is; protected regions still count (VTD-24). */
-  private direct(request: UnitRequest): UnitAnswer {
+  private readonly direct = (request: UnitRequest): UnitAnswer => {
     const touched = { start: request.address, last: request.address + BigInt(request.size - 1) };
     if (this.registers.protectedMemory.some((region) => overlaps(region, touched))) return { kind: 'blocked', reason: 'the address is in a protected memory region' };
     return { kind: 'address', address: request.address as PhysicalAddress, read: true, write: true, pageSize: 4096n };
-  }
+  };
 
   private report(fault: UnitFault, request: UnitRequest, sink: TraceSink): void {
     const { id } = faultReason(fault.code);
@@ -173,6 +182,8 @@ export class VtdUnit implements IommuUnit {
   }
 }
 
+/** RTADDR.TTM = 01 */
+const SCALABLE_TABLES = 0x400n;
 /** By level of the leaf: bytes, and 4 KiB frames. */
 const PAGE_SIZES = [0n, 1n << 12n, 1n << 21n, 1n << 30n];
 const FRAMES = [0, 1, 512, 512 * 512];

@@ -1,0 +1,124 @@
+/** What Linux's VT-d driver writes in scalable mode: PASID tables and first-stage entries (hw-x86 4.1, 4.2, LNX-04). */
+import { frameHigh, frameLow, frameOf, frameOfEntry } from '../../memory/frame.js';
+import type { PhysicalMemory } from '../../memory/physical-memory.js';
+import type { DeviceEntry, DriverProfile, PageTable } from '../architecture.js';
+import { optionWords } from '../command-line.js';
+import { READ, WRITE } from '../entry-read.js';
+import { apertureOf, EMPTY, LEAF, levelShift, RadixTable, TABLE, type EntryFormat } from '../radix-table.js';
+import type { VtdCapabilities } from './capabilities.js';
+import type { VtdDriver } from './driver.js';
+import { FIRST_STAGE } from './first-stage.js';
+import { TABLE_TYPE } from './scalable-lookup.js';
+import { IDENTITY_DOMAIN_ID, linesOf } from './table-writer.js';
+
+const TABLE_BITS = FIRST_STAGE.present | FIRST_STAGE.writable | FIRST_STAGE.user | FIRST_STAGE.accessed;
+const LEAF_BITS = FIRST_STAGE.present | FIRST_STAGE.user | FIRST_STAGE.accessed;
+
+/** Every present entry can be read: there is no write-only mapping. */
+const FIRST_STAGE_FORMAT: EntryFormat = {
+  kind(page, index, level) {
+    const low = page[2 * index]!;
+    if ((low & FIRST_STAGE.present) === 0) return EMPTY;
+    return level === 1 || (low & FIRST_STAGE.pageSize) !== 0 ? LEAF : TABLE;
+  },
+  leafShift: (_page, _index, level) => levelShift(level),
+  leafFrame: (page, index) => frameOfEntry(page[2 * index]!, page[2 * index + 1]!),
+  permission: (page, index) => READ | ((page[2 * index]! & FIRST_STAGE.writable) !== 0 ? WRITE : 0),
+  writeTable(page, index, _level, child) {
+    page[2 * index] = frameLow(child) | TABLE_BITS;
+    page[2 * index + 1] = frameHigh(child);
+  },
+  writeLeaf(page, index, level, _shift, frame, permission) {
+    const write = (permission & WRITE) !== 0 ? FIRST_STAGE.writable | FIRST_STAGE.dirty : 0;
+    page[2 * index] = frameLow(frame) | LEAF_BITS | write | (level > 1 ? FIRST_STAGE.pageSize : 0);
+    page[2 * index + 1] = frameHigh(frame);
+  },
+};
+
+export class FirstStageTable extends RadixTable {}
+
+/** PGS-03: 48 or 57 bits sign-extended, of which the lower half is used. */
+export function newFirstStage(memory: PhysicalMemory, hardware: VtdCapabilities, driver: VtdDriver, profile: DriverProfile): FirstStageTable {
+  const levels = hardware.addressWidth > 48 ? 5 : 4;
+  const leafSizes = optionWords(profile, 'intel_iommu').includes('sp_off') ? 1n << 12n : hardware.pageSizes;
+  const generic = driver.pageTableCode === 'generic';
+  return new FirstStageTable(memory, {
+    format: FIRST_STAGE_FORMAT,
+    levels,
+    maxLevels: levels,
+    leafSizes,
+    pageSizes: driver.reportedSizes === 'every-power' ? 0xffff_ffff_ffff_f000n : leafSizes,
+    aperture: apertureOf(levels === 5 ? 56 : 47),
+    collision: generic ? 'refuse' : 'keep',
+    beyond: generic ? 'ERANGE' : 'EFAULT',
+    freesTables: true,
+    log: profile.log,
+    lines: generic ? undefined : linesOf(),
+  });
+}
+
+/** A directory page holds the entries for 2^15 PASIDs: the smallest that Linux makes. */
+const SMALLEST_SIZE_FIELD = 2;
+const CONTEXT_HALVES = 8;
+const ENTRY_HALVES = 16;
+
+/** Root, context and PASID tables of one unit. Requests without PASID use the entry of PASID 0. */
+export class ScalableDeviceTables {
+  /** Frame of the root table. */
+  readonly root: number;
+  private readonly sizeField: number;
+
+  constructor(private readonly memory: PhysicalMemory, private readonly hardware: VtdCapabilities) {
+    this.root = this.newTable();
+    this.sizeField = Math.max(SMALLEST_SIZE_FIELD, Math.min(hardware.pasidBits, 20) - 13);
+  }
+
+  write(requesterId: number, entry: DeviceEntry): void {
+    const page = this.pasidTable(requesterId);
+    page.fill(0, 0, ENTRY_HALVES);
+    if (entry.kind === 'paging') this.writePaging(page, entry.table, entry.domainId);
+    if (entry.kind === 'identity') {
+      page[0] = 1 | ((this.hardware.levels.at(-1)! - 2) << 2) | (TABLE_TYPE.passThrough << 6);
+      page[2] = IDENTITY_DOMAIN_ID;
+    }
+  }
+
+  private writePaging(page: Uint32Array, table: PageTable, domainId: number): void {
+    const frame = frameOf(table.root);
+    page[2] = domainId;
+    if (table instanceof FirstStageTable) {
+      page[0] = 1 | (TABLE_TYPE.firstStage << 6);
+      page[4] = frameLow(frame) | ((table.levels - 4) << 2);
+      page[5] = frameHigh(frame);
+    } else {
+      page[0] = frameLow(frame) | 1 | ((table.levels - 2) << 2) | (TABLE_TYPE.secondStage << 6);
+      page[1] = frameHigh(frame);
+    }
+  }
+
+  /** The page with the entries of PASID 0 to 63 of a device; its context entry is made when Linux probes it. */
+  private pasidTable(requesterId: number): Uint32Array {
+    const root = this.memory.pageForWriting(this.root);
+    const contexts = this.child(root, 2 * (2 * (requesterId >>> 8) + ((requesterId >>> 7) & 1)), 1, 1);
+    const at = CONTEXT_HALVES * (requesterId & 0x7f);
+    const { deviceTlb, pasidBits } = this.hardware;
+    const flags = 1 | (deviceTlb ? 4 : 0) | (pasidBits > 0 ? 8 : 0) | (this.sizeField << 9);
+    return this.child(this.child(contexts, at, flags, 2 ** (this.sizeField - SMALLEST_SIZE_FIELD)), 0, 1, 1);
+  }
+
+  /** The table that the entry at half `at` of `page` points to, made with these `flags` when missing. */
+  private child(page: Uint32Array, at: number, flags: number, pages: number): Uint32Array {
+    if ((page[at]! & 1) === 0) {
+      const fresh = this.newTable(pages);
+      page[at] = frameLow(fresh) | flags;
+      page[at + 1] = frameHigh(fresh);
+    }
+    return this.memory.pageForWriting(frameOfEntry(page[at]!, page[at + 1]!));
+  }
+
+  private newTable(pages = 1): number {
+    const first = this.memory.allocate(pages);
+    for (let i = 0; i < pages; i++) this.memory.pageForWriting(first + i);
+    return first;
+  }
+}
