@@ -2,7 +2,7 @@
  * The services of the language, for the language server, the terminal and tests alike: what differs is only the context (file
  * system, connection).
  */
-import { inject, type DeepPartial, type Module } from 'langium';
+import { inject, type DeepPartial, type IndexManager, type Module } from 'langium';
 import { createDefaultModule, createDefaultSharedModule, type DefaultSharedModuleContext, type HoverProvider, type LangiumServices, type LangiumSharedServices, type NodeKindProvider, type PartialLangiumServices } from 'langium/lsp';
 import { validateFile } from './checks/run.js';
 import type { IommuAstType } from './generated/ast.js';
@@ -14,8 +14,10 @@ import { IommuDocumentLinkProvider } from './editor/links.js';
 import { IommuRenameProvider } from './editor/rename.js';
 import { IommuSemanticTokenProvider } from './editor/semantic-tokens.js';
 import { IommuDocumentSymbolProvider, IommuNameProvider, IommuNodeKindProvider } from './editor/symbols.js';
+import { IommuLexer } from './lexer.js';
 import { IommuLexerMessages, IommuMessages } from './messages.js';
 import { IommuLinker } from './linker.js';
+import { IommuIndexManager } from './index-manager.js';
 import { createIommuParser } from './parser.js';
 import { IommuScopeComputation } from './exports.js';
 import { IommuScopeProvider } from './scopes.js';
@@ -33,6 +35,7 @@ const iommuModule: IommuModule = {
     LangiumParser: (services) => createIommuParser(services),
     ValueConverter: () => new IommuValueConverter(),
     ParserErrorMessageProvider: () => new IommuMessages(),
+    Lexer: (services) => new IommuLexer(services),
     LexerErrorMessageProvider: () => new IommuLexerMessages(),
   },
   references: {
@@ -51,8 +54,9 @@ const iommuModule: IommuModule = {
   },
 };
 
-const sharedModule: Module<LangiumSharedServices, { lsp: { NodeKindProvider: NodeKindProvider } }> = {
+const sharedModule: Module<LangiumSharedServices, { lsp: { NodeKindProvider: NodeKindProvider }; workspace: { IndexManager: IndexManager } }> = {
   lsp: { NodeKindProvider: () => new IommuNodeKindProvider() },
+  workspace: { IndexManager: (services) => new IommuIndexManager(services) },
 };
 
 /** Makes the hover that the editor sees from the language's own. */

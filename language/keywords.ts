@@ -12,6 +12,7 @@ export const KEYWORD_DOCS: Readonly<Record<string, string>> = {
   memory: 'RAM of a host, or memory of a VM, process or scenario.',
   iommu: 'An IOMMU unit: `iommu dmar0 : vtd { … }`.',
   covers: 'Which devices the unit translates: their names, or `rest` for all that no other unit covers.',
+  except: 'Devices that the unit does not translate, although what is said before would take them in.',
   register: 'A register of the unit, written by hand.',
   function: 'A PCI Express function. `: legacy`, `: conventional` and `: unknown` change its type.',
   integrated: 'A root complex integrated endpoint.',

@@ -13,6 +13,8 @@ export interface FileNames {
   readonly hosts: readonly ast.Host[];
   /** Items that a lost brace left outside of every host. */
   readonly strays: HostNames;
+  /** Paths of the `use` statements. */
+  readonly uses: readonly string[];
 }
 
 /** Functions, units, platform and mediated devices of one host, at any depth. */
@@ -54,7 +56,8 @@ function collectFile(file: ast.File): FileNames {
     if ('name' in statement && !ast.isHostItem(statement)) addFirst(global, statement.name, statement);
   }
   for (const host of hosts) for (const item of host.items) if (ast.isGroupClaim(item)) addFirst(global, item.name, item);
-  return { global, hosts, strays: collectItems(file.statements.filter(ast.isHostItem)) };
+  const uses = file.statements.filter(ast.isUse).flatMap((use) => use.path || []);
+  return { global, hosts, strays: collectItems(file.statements.filter(ast.isHostItem)), uses };
 }
 
 function collectItems(items: readonly AstNode[]): HostNames {
@@ -100,8 +103,8 @@ export function filesOf(document: LangiumDocument, documents: LangiumDocuments):
   for (const current of found.values()) {
     const file = current.parseResult.value;
     if (!ast.isFile(file)) continue;
-    for (const { path } of file.statements.filter(ast.isUse)) {
-      const used = path ? documents.getDocument(resolveUse(path, current.uri)) : undefined;
+    for (const path of namesOfFile(file).uses) {
+      const used = documents.getDocument(resolveUse(path, current.uri));
       if (used !== undefined && !found.has(used.uri.toString())) found.set(used.uri.toString(), used);
     }
   }
@@ -245,8 +248,8 @@ function virtualFunction(name: string, find: (physical: string) => ast.Named | u
 
 export const sriovOf = (node: ast.PciFunction): ast.Sriov | undefined => node.items.find(ast.isSriov);
 
-/** PCIe allows 65,535; more is an error that a check reports. */
-export const MAX_VIRTUAL_FUNCTIONS = 0xffff;
+/** A bound on what one statement makes; PCIe would allow 65,535, and no device comes near. More is an error that a check reports. */
+export const MAX_VIRTUAL_FUNCTIONS = 4096;
 
 export function enabledFunctions(sriov: ast.Sriov): number {
   const count = amountOf(sriov.enabled) ?? 0n;

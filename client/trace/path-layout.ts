@@ -1,7 +1,7 @@
 /** Where the nodes and edges of a path are drawn. Units are pixels at scale 1. */
 import type { ActionView, PathNodeView } from '../../server/protocol.js';
 
-export const NODE = { width: 116, height: 54, gap: 40 } as const;
+export const NODE = { width: 112, height: 54, gap: 32 } as const;
 const MARGIN = 14;
 /** Height that the box of an IOMMU that nobody asked takes above the path. */
 const GHOST = 62;

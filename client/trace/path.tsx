@@ -47,13 +47,14 @@ function Node({ placed: { node, x, y }, current, selectStep }: { readonly placed
     choose();
   };
   // The words on the node come first: people who speak to their computer say what they see.
-  const label = `${NODE_WORDS[node.kind]} ${node.label}, ${verdictWord(node.verdict)}`;
+  const { kind, name } = wordsOn(node);
+  const label = `${kind} ${name}, ${node.label}, ${verdictWord(node.verdict)}`;
   const button = first === undefined ? { role: 'img' } as const : { role: 'button', tabindex: 0, onClick: choose, onKeyDown } as const;
   return (
     <g {...button} class={`node ${node.kind} ${toneOfVerdict(node.verdict)}${current ? ' current' : ''}`} aria-label={label} aria-current={current ? 'step' : undefined} transform={`translate(${x} ${y})`}>
       <Shape kind={node.kind} />
-      <text class="kind" x={NODE.width / 2} y={23}>{NODE_WORDS[node.kind]}</text>{' '}
-      <text class="label" x={NODE.width / 2} y={40}>{shorten(node.label)}</text>
+      <text class="kind" x={NODE.width / 2} y={23}>{kind}</text>{' '}
+      <text class="label" x={NODE.width / 2} y={40}>{name}</text>
     </g>
   );
 }
@@ -79,5 +80,14 @@ function Ghost({ at: { x, y }, layout }: { readonly at: { readonly x: number; re
   );
 }
 
-const LONGEST = 15;
+const LONGEST = 14;
 const shorten = (label: string): string => (label.length <= LONGEST ? label : `${label.slice(0, LONGEST - 1)}…`);
+
+/** Small and large line of a node: "gpu (0000:01:00.0)" is a "device 01:00.0" named "gpu". */
+function wordsOn({ kind, label }: PlacedNode['node']): { readonly kind: string; readonly name: string } {
+  const word = NODE_WORDS[kind];
+  const addressed = /^(.+?) \((?:0000:)?([\da-f:.]+)\)$/.exec(label);
+  if (addressed) return { kind: `${word} ${addressed[2]}`, name: shorten(addressed[1]!) };
+  const rest = label.startsWith(`${word} `) ? label.slice(word.length + 1) : label;
+  return { kind: rest === word ? '' : word, name: shorten(rest) };
+}

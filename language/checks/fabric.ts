@@ -18,14 +18,18 @@ export function pciAddressesMustExist(node: ast.PciFunction, report: Report): vo
 /** Over the whole host, functions that SR-IOV makes included. */
 export function pciAddressesMustBeUnique(host: ast.Host, report: Report): void {
   const first = new Map<number, Slot>();
+  const reported = new Set<AstNode>();
   const visit = (slot: Slot): void => {
     const key = addressKey(slot.address);
     const other = first.get(key);
+    const subject = slot.virtual?.sriov ?? slot.node;
     if (other === undefined) first.set(key, slot);
-    else reportDuplicate(slot, other, report);
+    else if (!reported.has(subject)) reportDuplicate(slot, other, report);
+    if (other !== undefined) reported.add(subject);
     slot.children.forEach(visit);
   };
-  layOut(host.items.filter(ast.isPciFunction)).forEach(visit);
+  const unplaced = (node: ast.PciFunction): void => report('language/pci-address', node, `There is no free address left on the bus of \`${node.name}\`.`, { property: 'name' });
+  layOut(host.items.filter(ast.isPciFunction), unplaced).forEach(visit);
 }
 
 function reportDuplicate(slot: Slot, other: Slot, report: Report): void {
@@ -90,7 +94,7 @@ export function virtualFunctionsMustFit(node: ast.Sriov, report: Report): void {
   const total = amountOf(node.total);
   const complain = (message: string, property: string): void => report('language/sriov', node, message, { property });
   if (enabled === undefined) return;
-  if (enabled > BigInt(MAX_VIRTUAL_FUNCTIONS)) complain('SR-IOV has at most 65535 virtual functions.', 'enabled');
+  if (enabled > BigInt(MAX_VIRTUAL_FUNCTIONS)) complain(`At most ${MAX_VIRTUAL_FUNCTIONS} virtual functions of one function are described.`, 'enabled');
   if (total !== undefined && total < enabled) complain(`${enabled} are enabled, but there are only ${total}.`, 'enabled');
   if (enabled > 1n && amountOf(node.stride) === 0n) complain('With a stride of 0 all virtual functions would have the same address.', 'stride');
   if (amountOf(node.offset) === 0n) complain('With an offset of 0 the first virtual function would be the physical function.', 'offset');

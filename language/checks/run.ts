@@ -1,5 +1,5 @@
 /** All checks that need no simulation, run over a file in one walk. */
-import { AstUtils, type AstNode, type DiagnosticInfo, type LangiumDocuments, type ValidationAcceptor } from 'langium';
+import { AstUtils, isAstNode, type AstNode, type DiagnosticInfo, type LangiumDocuments, type ValidationAcceptor } from 'langium';
 import * as ast from '../generated/ast.js';
 import type { LanguageCode } from '../codes.js';
 import { resolveUse } from '../uses.js';
@@ -56,7 +56,16 @@ const CHECKS: Checks = {
 const byType = new Map<string, readonly Check<AstNode>[]>(Object.entries(CHECKS) as [string, readonly Check<AstNode>[]][]);
 
 export function runChecks(file: ast.File, report: Report): void {
-  for (const node of AstUtils.streamAst(file)) for (const check of byType.get(node.$type) ?? []) check(node, report);
+  const visit = (node: AstNode): void => {
+    for (const check of byType.get(node.$type) ?? []) check(node, report);
+    for (const [key, value] of Object.entries(node)) if (!key.startsWith('$')) visitAll(value, visit);
+  };
+  visit(file);
+}
+
+function visitAll(value: unknown, visit: (node: AstNode) => void): void {
+  if (Array.isArray(value)) for (const entry of value) visitAll(entry, visit);
+  else if (isAstNode(value)) visit(value);
 }
 
 export function usedFilesMustExist(file: ast.File, documents: LangiumDocuments, report: Report): void {

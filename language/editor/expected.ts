@@ -48,7 +48,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   kernel: (after, last) => (after.length === 0 ? words(...VERSIONS) : last === 'cmdline' ? nothing : also(words('cmdline', 'options', 'parameters'))),
   cpu: (after) => (after.length === 0 ? words(...CPU_VENDORS) : done),
   iommu: (after, last) => (after.length === 0 ? nothing : last === ':' ? words(...Object.keys(ARCHITECTURES)) : done),
-  covers: (after, last) => (after.length === 0 ? both(words('rest'), names('device')) : last === ',' ? names('device') : done),
+  covers: (after, last) => (after.length === 0 ? both(words('rest'), names('device')) : last === ',' || last === 'except' ? names('device') : also(words('except'))),
   behind: devices(done), assign: devices(done), attach: devices(also(words('pasid'))),
   bind: (after, last) => (last === 'to' ? words(...DRIVERS) : last === 'on' ? names('host') : devices(after.includes('to') ? also(words('on')) : words('to'))(after, last)),
   reserved: (after, last) => (last === 'for' || (after.includes('for') && last === ',') ? names('device') : after.length > 0 && !demands(last) ? also(words('size', ...RESERVED_TYPES, 'for')) : nothing),

@@ -16,6 +16,8 @@ export class LineFormatter {
   private inComment = false;
   private blanks = 0;
   private started = false;
+  /** The line before ended in a comma: a list goes on, as far to the right as the person aligned it. */
+  private continues = false;
 
   constructor(private readonly unit: string) {}
 
@@ -29,7 +31,7 @@ export class LineFormatter {
     if (trimmed === '') return this.blank();
     this.blanks = 0;
     this.started = true;
-    return this.statement(trimmed);
+    return this.statement(trimmed, /^\s*/.exec(line)![0].replaceAll('\t', this.unit));
   }
 
   private blank(): string | null {
@@ -37,14 +39,17 @@ export class LineFormatter {
     return this.started && this.blanks === 1 ? '' : null;
   }
 
-  private statement(trimmed: string): string {
+  private statement(trimmed: string, leading: string): string {
     const pieces = piecesOf(trimmed);
     const code = pieces.filter((piece) => piece.kind === 'code').map((piece) => piece.text).join('');
     const closers = /^[}\s]*/.exec(pieces[0]?.kind === 'code' ? pieces[0].text : '')![0].replace(/\s/g, '').length;
     const indent = Math.max(0, this.depth - closers);
     this.depth = Math.max(0, this.depth + count(code, '{') - count(code, '}'));
     this.inComment = pieces.at(-1)!.text.startsWith('/*') && !pieces.at(-1)!.text.endsWith('*/');
-    return this.unit.repeat(indent) + joined(pieces);
+    const usual = this.unit.repeat(indent);
+    const aligned = this.continues && leading.length > usual.length ? leading : usual;
+    if (code.trim() !== '') this.continues = code.trimEnd().endsWith(',') && pieces.findLast((piece) => piece.kind !== 'comment')!.kind === 'code';
+    return aligned + joined(pieces);
   }
 }
 

@@ -21,8 +21,9 @@ export interface Slot {
 const LAST_BUS = 0xff;
 const DEVFNS = 0x100;
 
-export function layOut(roots: readonly ast.PciFunction[]): Slot[] {
-  return new Layout(roots).place(roots, undefined, { segment: 0, bus: 0 });
+/** @param unplaced is told of each function that no address was left for. */
+export function layOut(roots: readonly ast.PciFunction[], unplaced: (node: ast.PciFunction) => void = () => {}): Slot[] {
+  return new Layout(roots, unplaced).place(roots, undefined, { segment: 0, bus: 0 });
 }
 
 interface Bus {
@@ -37,7 +38,7 @@ class Layout {
   /** Where the search for a free place goes on, per bus. */
   private readonly cursor = new Map<number, number>();
 
-  constructor(roots: readonly ast.PciFunction[]) {
+  constructor(roots: readonly ast.PciFunction[], private readonly unplaced: (node: ast.PciFunction) => void) {
     this.reserve(roots);
   }
 
@@ -69,7 +70,9 @@ class Layout {
     return functions.flatMap((node) => {
       if (isEmpty(node)) return [];
       const address = parsePciAddress(node.address) ?? this.ofVirtual(node) ?? this.free(bus, upstream, node.address !== undefined);
-      return address === undefined ? [] : this.slots(node, address, upstream);
+      if (address !== undefined) return this.slots(node, address, upstream);
+      if (node.address === undefined) this.unplaced(node);
+      return [];
     });
   }
 

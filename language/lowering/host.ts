@@ -100,6 +100,7 @@ function lowerUnit(context: Context, node: ast.Iommu, kernel: KernelDescription)
     id: context.idOf(node)!, name: node.name ?? 'iommu', architecture: ARCHITECTURES[node.architecture ?? ''] ?? usual,
     segment: properties.number('segment') ?? 0,
     covers: covers.length === 0 || covers.some((it) => it.rest) ? 'rest' : covers.flatMap((it) => context.deviceIds(it.devices)),
+    ...(covers.some((it) => it.except.length > 0) ? { except: covers.flatMap((it) => context.deviceIds(it.except)) } : {}),
     addressWidth: properties.number('address-width'), physicalWidth: properties.number('physical-width'),
     levels: properties.has('levels') ? ascending(properties.integers('levels').map(Number)) : undefined,
     pageSizes: properties.has('page-sizes') ? ascending(properties.integers('page-sizes')) : undefined,

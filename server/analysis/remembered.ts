@@ -3,7 +3,7 @@
  * equal to last time's has last time's answer. An edit in one scenario simulates that scenario; a comment simulates nothing.
  */
 import type { HostDescription, MachineDescription, ScenarioDescription, SubjectId } from '../simulator/description.js';
-import { runHost, runScenario } from '../simulator/index.js';
+import { BootPlans, runHost, runScenario } from '../simulator/index.js';
 import type { HostReport, Report, RunReport } from '../simulator/report.js';
 import { same } from './same.js';
 
@@ -52,11 +52,12 @@ export class RememberedRuns {
   simulate(described: MachineDescription): Report {
     const description = { ...described, hosts: described.hosts.map((host) => this.known(host)) };
     const { owners, domains, questions } = description;
+    const plans = new BootPlans();
     const byId = new Map(description.hosts.map((host) => [host.id, host]));
-    const hostRuns = description.hosts.map((host) => this.hosts.recall(host.id, { host, owners, domains, questions }, () => runHost(description, host)));
+    const hostRuns = description.hosts.map((host) => this.hosts.recall(host.id, { host, owners, domains, questions }, () => runHost(description, host, plans)));
     const scenarioRuns = description.scenarios.flatMap((scenario) => {
       const host = byId.get(scenario.host);
-      return host === undefined ? [] : [this.scenarios.recall(scenario.id, { host, owners, scenario }, () => runScenario(description, host, scenario))];
+      return host === undefined ? [] : [this.scenarios.recall(scenario.id, { host, owners, scenario }, () => runScenario(description, host, scenario, plans))];
     });
     this.lastHosts = byId;
     this.hosts.endRound();

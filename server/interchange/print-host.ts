@@ -81,7 +81,9 @@ function printIommu(unit: IommuDescription, names: ReadonlyMap<SubjectId, string
     ...UNIT_FLAGS.flatMap(([flag, word, usual]) => (unit[flag] === usual ? [] : [usual ? `${word} no` : word])),
     ...(unit.pasidBits === 0 ? [] : [`pasid ${unit.pasidBits}`]),
   ];
-  const covers = `covers ${unit.covers === 'rest' ? 'rest' : wrapped(unit.covers.map((id) => names.get(id) ?? id), ', ', `${STEP}${STEP}       `, WIDTH)}`;
+  const listed = (ids: readonly SubjectId[]): string => wrapped(ids.map((id) => names.get(id) ?? id), ', ', `${STEP}${STEP}       `, WIDTH);
+  const except = unit.except === undefined ? '' : ` except ${listed(unit.except)}`;
+  const covers = `covers ${unit.covers === 'rest' ? 'rest' : listed(unit.covers)}${except}`;
   const head = `${STEP}iommu ${unit.name} : ${unit.architecture}`;
   const line = `${head} { ${[...properties, covers].join('  ')} }`;
   if (!line.includes('\n') && line.length <= WIDTH) return line;

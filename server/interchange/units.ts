@@ -62,19 +62,33 @@ export interface UnitsOfHost {
 
 type IdOf = (node: TreeNode) => string;
 
+/** What describing one unit needs to know of the host. */
+interface UnitContext {
+  readonly facts: HostFacts;
+  readonly tree: Tree;
+  readonly idOf: IdOf;
+  readonly architecture: IommuArchitectureName;
+  /** Some group was recorded, so that a function without one is not covered. */
+  readonly recorded: boolean;
+  readonly covered: ReadonlySet<TreeNode>;
+}
+
 /** `idOf` names the functions that a scope lists. */
 export function describeUnits(facts: HostFacts, tree: Tree, idOf: IdOf): UnitsOfHost {
   const architecture = architectureOf(facts);
   if (architecture === null) return { iommus: [], notes: ['No IOMMU unit is described: which architecture this machine has is not known.'] };
   if (architecture === 'vtd' && facts.units.length > 0) return vtdUnits(facts, tree, idOf);
-  const scopes = architecture === 'amd-vi' ? amdScopes(tree, facts) : segmentScopes(tree);
-  const recorded = facts.functions.some((fn) => fn.group !== undefined);
-  return { iommus: scopes.map((scope, index) => unitOf(facts, architecture, scope, index, scopes.length, recorded, idOf)), notes: unitNotes(facts, recorded) };
+  const covered = coveredNodes(tree);
+  const context = { facts, tree, idOf, architecture, covered, recorded: covered.size > 0 };
+  const scopes = architecture === 'amd-vi' ? amdScopes(context) : segmentScopes(context);
+  return { iommus: scopes.map((scope, index) => unitOf(context, scope, index, scopes.length)), notes: unitNotes(facts, context.recorded) };
 }
 
 function unitNotes(facts: HostFacts, recorded: boolean): string[] {
   const notes: string[] = [];
   if (facts.units.length === 0) notes.push('IOMMU: nothing about its capabilities was given (kernel log); the usual ones of its architecture are assumed.');
+  const without = facts.functions.filter((fn) => fn.group === undefined && fn.classCode !== undefined && fn.classCode >> 8 !== IOMMU_CLASS);
+  if (recorded && without.length > 0) notes.push(`${without.length} of ${facts.functions.length} functions had no group on the running host: the IOMMU is taken not to cover them, unless something below them had one.`);
   if (!recorded) notes.push('No IOMMU group was given: the IOMMU may be off on this host. The groups shown are those that it would form when on.');
   return notes;
 }
@@ -85,7 +99,7 @@ interface Scope {
   readonly roots: readonly TreeNode[];
 }
 
-function segmentScopes(tree: Tree): Scope[] {
+function segmentScopes({ tree, covered }: UnitContext): Scope[] {
   const segments = new Map<number, TreeNode[]>();
   for (const root of tree.roots) {
     const { segment } = root.facts.address;
@@ -94,24 +108,27 @@ function segmentScopes(tree: Tree): Scope[] {
     if (list === undefined) segments.set(segment, [root]);
     else list.push(root);
   }
-  const scopes = [...segments].map(([segment, roots]) => ({ segment, roots })).filter((scope) => scope.roots.some(isCovered));
+  const scopes = [...segments].map(([segment, roots]) => ({ segment, roots })).filter((scope) => scope.roots.some((root) => covered.has(root)));
   return scopes.length > 0 ? scopes : [...segments].map(([segment, roots]) => ({ segment, roots }));
 }
 
 /** Each root complex of an AMD processor has its own unit, function 2 of its first device; its buses follow that one's. */
-function amdScopes(tree: Tree, facts: HostFacts): Scope[] {
+function amdScopes(context: UnitContext): Scope[] {
+  const { facts, tree, covered, recorded } = context;
   const starts = facts.functions.filter((fn) => fn.classCode !== undefined && fn.classCode >> 8 === IOMMU_CLASS).map((fn) => fn.address);
-  if (starts.length < 2) return segmentScopes(tree);
+  if (starts.length < 2) return segmentScopes(context);
   return starts.map((start, index) => {
     const end = starts[index + 1]?.segment === start.segment ? starts[index + 1]!.bus : 0x100;
     const roots = tree.roots.filter(({ facts: { address } }) => address.segment === start.segment && address.bus >= (index === 0 ? 0 : start.bus) && address.bus < end);
     return { segment: start.segment, roots };
-  }).filter((scope) => scope.roots.some(isCovered) || !facts.functions.some((fn) => fn.group !== undefined));
+  }).filter((scope) => !recorded || scope.roots.some((root) => covered.has(root)));
 }
 
-/** A function that was recorded in a group, or has one below it, is in the scope of a unit. */
-function isCovered(node: TreeNode): boolean {
-  return node.facts.group !== undefined || node.children.some(isCovered);
+/** Functions that were recorded in a group, or have one below them: those are in the scope of a unit. */
+function coveredNodes(tree: Tree): Set<TreeNode> {
+  const covered = new Set<TreeNode>();
+  for (const node of [...tree.nodes].reverse()) if (node.facts.group !== undefined || node.children.some((child) => covered.has(child))) covered.add(node);
+  return covered;
 }
 
 const isIommuFunction = ({ facts: { classCode } }: TreeNode): boolean => classCode !== undefined && classCode >> 8 === IOMMU_CLASS;
@@ -125,16 +142,30 @@ function leftOutOfRest(architecture: IommuArchitectureName, roots: readonly Tree
   return new Set(roots.filter((root) => isIommuFunction(root) || root.facts.address.function < (units.get(deviceKey(root)) ?? 0)));
 }
 
+/** What had no group although a bridge above it is in the scope. */
+function exceptOf({ recorded, covered, idOf }: UnitContext, roots: ReadonlySet<TreeNode>): Pick<IommuDescription, 'except'> {
+  const left: TreeNode[] = [];
+  const visit = (node: TreeNode): void => {
+    for (const child of node.children) {
+      if (!covered.has(child)) left.push(child);
+      visit(child);
+    }
+  };
+  if (recorded) roots.forEach(visit);
+  return left.length === 0 ? {} : { except: left.map(idOf) };
+}
+
 const UNIT_NAMES: Readonly<Record<IommuArchitectureName, string>> = { vtd: 'dmar', 'amd-vi': 'ivhd', smmuv3: 'smmu', 'riscv-iommu': 'iommu_unit', 'virtio-iommu': 'viommu' };
 
-function unitOf(facts: HostFacts, architecture: IommuArchitectureName, scope: Scope, index: number, count: number, recorded: boolean, idOf: IdOf): IommuDescription {
+function unitOf(context: UnitContext, scope: Scope, index: number, count: number): IommuDescription {
+  const { facts, architecture, idOf } = context;
   const name = `${UNIT_NAMES[architecture]}${index}`;
   const leftOut = leftOutOfRest(architecture, scope.roots);
-  const covered = new Set(scope.roots.filter((root) => (recorded ? isCovered(root) : !leftOut.has(root))));
-  const isRest = (count === 1 || architecture !== 'amd-vi') && scope.roots.every((root) => covered.has(root) !== leftOut.has(root));
+  const roots = new Set(scope.roots.filter((root) => (context.recorded ? context.covered.has(root) : !leftOut.has(root))));
+  const isRest = (count === 1 || architecture !== 'amd-vi') && scope.roots.every((root) => roots.has(root) !== leftOut.has(root));
   const features = facts.units.find((unit) => unit.features !== undefined)?.features;
   return {
-    ...DEFAULTS, id: name, name, architecture, segment: scope.segment, covers: isRest ? 'rest' : [...covered].map(idOf),
+    ...DEFAULTS, id: name, name, architecture, segment: scope.segment, covers: isRest ? 'rest' : [...roots].map(idOf), ...exceptOf(context, roots),
     ...(features === undefined ? {} : decodeAmd(features)), interruptRemapping: facts.interruptRemapping ?? true,
   };
 }

@@ -7,7 +7,7 @@ import type { Device } from '../../server/simulator/kernel/core.js';
 import type { MachineKernel } from '../../server/simulator/kernel/machine-kernel.js';
 import type { VfioSubsystem } from '../../server/simulator/uapi/vfio/index.js';
 import { NotCovered } from './kernel-guest.js';
-import type { RecordedDevice } from './kernel-record.js';
+import type { RecordedTopology } from './topologies.js';
 
 /** The call waits: it goes on when a device is closed. */
 export class Blocked extends Error {
@@ -28,7 +28,7 @@ export class RecordedDrivers {
   constructor(
     private readonly kernel: MachineKernel,
     private readonly vfio: VfioSubsystem,
-    devices: readonly RecordedDevice[],
+    devices: RecordedTopology['inventory']['devices'],
     /** Drivers that match only by driver_override or an added id. */
     matchNothing: readonly string[],
   ) {

@@ -3,6 +3,7 @@ import type { HostDescription, IommuDescription, MediatedDeviceDescription } fro
 import { Refusal } from '../../server/simulator/errno.js';
 import type { Device, Group } from '../../server/simulator/kernel/core.js';
 import type { MachineKernel } from '../../server/simulator/kernel/machine-kernel.js';
+import { planBoot } from '../../server/simulator/kernel/boot.js';
 import { regionLine } from '../../server/simulator/kernel/reserved-regions.js';
 import { Machine } from '../../server/simulator/scenario/machine.js';
 import { CdevFile, type IommufdSubsystem } from '../../server/simulator/uapi/iommufd/index.js';
@@ -11,7 +12,7 @@ import { Contents, EduDevices } from './kernel-dma.js';
 import { RecordedDrivers } from './kernel-drivers.js';
 import { Guest, GuestMemory, NotCovered, Unresolved } from './kernel-guest.js';
 import { parseOperation, type RecordedRun } from './kernel-record.js';
-import { describeRecord, type RecordedTopology } from './topologies.js';
+import { describeRecord } from './topologies.js';
 
 export class RecordedMachine {
   readonly kernel: MachineKernel;
@@ -32,17 +33,21 @@ export class RecordedMachine {
   private readonly created = new Set<string>();
   /** Nodes that were opened to everybody: VFIO groups, devices, /dev/iommu. */
   private readonly openNodes = new WeakSet<object>();
+  /** Written to /sys/module since boot: "vfio_iommu_type1.dma_entry_limit" → "3". */
+  private readonly parameters = new Map<string, string>();
 
   constructor(run: RecordedRun) {
     const host = describeRun(run);
-    this.machine = new Machine({ hosts: [host], groupClaims: [], owners: [], domains: [], questions: [], scenarios: [] }, host);
+    this.machine = new Machine({ hosts: [host], groupClaims: [], owners: [], domains: [], questions: [], scenarios: [] }, planBoot(host));
     this.kernel = this.machine.kernel;
     this.vfio = this.machine.vfio;
     this.iommufd = this.machine.iommufd;
     this.edu = new EduDevices(this.machine, this.contents);
+    const atBoot = this.kernel.moduleParameter.bind(this.kernel);
+    this.kernel.moduleParameter = (module, name) => this.parameters.get(`${module}.${name}`) ?? atBoot(module, name);
     this.memlock = this.kernel.profile.version < 5016 ? 64n << 10n : 8n << 20n;
     this.distribution = !run.kernel.endsWith('-oracle');
-    const devices = run.inventory?.devices ?? [];
+    const { devices } = run.inventory;
     this.drivers = new RecordedDrivers(this.kernel, this.vfio, devices, this.distribution ? ['vfio-pci'] : ['vfio-pci', 'pci-stub']);
     this.byLabel = new Map(devices.filter((device) => device.id !== '').map((device) => [device.id, device.bdf]));
   }
@@ -79,6 +84,11 @@ export class RecordedMachine {
     const device = this.kernel.deviceByName(this.byLabel.get(label) ?? label);
     if (device === undefined) throw new Unresolved(label);
     return device;
+  }
+
+  /** The probe writes `{bdf:nic0}` for an address. */
+  substituted(text: string): string {
+    return text.replace(/\{bdf:([^}]+)\}/g, (_all, label: string) => this.deviceNamed(label).name);
   }
 
   shownDriver(device: Device): string {
@@ -130,6 +140,14 @@ export class RecordedMachine {
     return this.vfio.infoOf(this.openFileOf(guest, fd));
   }
 
+  /** `echo VALUE > /sys/module/MODULE/parameters/NAME`; false for another path. */
+  writeParameter(path: string, value: string): boolean {
+    const [, module, name] = /^\/sys\/module\/([^/]+)\/parameters\/([^/]+)$/.exec(path) ?? [];
+    if (module === undefined || name === undefined) return false;
+    this.parameters.set(`${module}.${name}`, value);
+    return true;
+  }
+
   // ---------------------------------------------------------------------------------------------- nodes
 
   openGroup(guest: Guest, device: Device, noiommu: boolean): number {
@@ -177,6 +195,14 @@ export class RecordedMachine {
     }
   }
 
+  /** What `ls /dev/vfio` shows. */
+  nodes(): string[] {
+    const registered = this.vfio.registry.registered().filter(({ device }) => device.kind !== 'mdev' || this.created.has(device.name));
+    const groups = new Set(registered.map(({ group }) => group.nodeName));
+    const cdevs = !this.distribution && this.kernel.profile.cdev && registered.some(({ kind }) => kind !== 'noiommu');
+    return [...groups, ...(cdevs ? ['devices'] : []), 'vfio'].sort();
+  }
+
   // ---------------------------------------------------------------------------------------------- groups
 
   groupType(group: Group): string {
@@ -195,7 +221,7 @@ export class RecordedMachine {
 
 /** The host of the record: its topology, and what QEMU's options say about the unit. */
 function describeRun(run: RecordedRun): HostDescription {
-  const host = describeRecord(run as unknown as RecordedTopology);
+  const host = describeRecord(run);
   return { ...host, kernel: { ...host.kernel, buildOptions: [...host.kernel.buildOptions, 'VFIO_NOIOMMU'] }, iommus: host.iommus.map((unit) => ({ ...unit, ...unitOptions(run) })), mediatedDevices: describeMediated(run, host) };
 }
 

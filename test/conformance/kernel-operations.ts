@@ -78,7 +78,14 @@ const DRIVERS: Readonly<Record<string, Operation>> = {
     guest.set(line.values.get('as'), Number(recorded.group));
     machine.rememberGroup(Number(recorded.group), device);
   },
-  write: (call) => call.machine.drivers.writeFile(call.line.values.get('path') ?? '', call.line.values.get('data') ?? ''),
+  write: ({ machine, line }) => {
+    const [path = '', data = ''] = [line.values.get('path'), line.values.get('data')];
+    return machine.writeParameter(path, data) ? { outputs: { path } } : machine.drivers.writeFile(path, machine.substituted(data));
+  },
+  ls: ({ machine, line }) => {
+    if (line.values.get('path') !== '/dev/vfio') throw new NotCovered(`listing ${line.values.get('path')}`);
+    return { outputs: { list: machine.nodes() } };
+  },
 };
 
 const DEFAULT_UUID = '11111111-2222-3333-4444-555555555555';

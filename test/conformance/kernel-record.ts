@@ -1,6 +1,7 @@
-/** The format of recorded kernel answers: cases, results, and the lines of operations. */
+/** The format of recorded kernel answers: results, and the lines of operations. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
+import type { RecordedTopology } from './topologies.js';
 
 /** An operation and what the kernel answered. Outputs have names of their own. */
 export interface RecordedOperation {
@@ -18,39 +19,18 @@ export interface RecordedOperation {
   readonly [output: string]: unknown;
 }
 
-export interface RecordedDevice {
-  readonly bdf: string;
-  readonly id: string;
-  readonly driver: string;
-  readonly vendor: string;
-  readonly device: string;
-  readonly [fact: string]: unknown;
-}
-
-export interface RecordedRun {
-  readonly case: string;
-  readonly ok?: boolean;
-  /** "6.12.107-oracle". */
-  readonly kernel: string;
-  readonly iommu: string;
+/** A result: the machine, and the answers in order. */
+export interface RecordedRun extends RecordedTopology {
   readonly iommu_opts: Readonly<Record<string, unknown>>;
-  readonly cmdline: string;
   readonly dmesg_boot?: readonly string[];
-  readonly inventory?: { readonly devices: readonly RecordedDevice[]; readonly groups: readonly Readonly<Record<string, unknown>>[] };
   readonly sequences: readonly { readonly name: string; readonly ops: readonly RecordedOperation[] }[];
 }
 
 /** Results under a path: one file, a folder of them, or a folder that has them in `results`. */
 export function resultFiles(path: string): string[] {
-  if (!statSync(path).isDirectory()) return [resultOfCase(path)];
+  if (!statSync(path).isDirectory()) return [path];
   const folder = existsSync(join(path, 'results')) ? join(path, 'results') : path;
   return readdirSync(folder).filter((name) => name.endsWith('.json')).sort().map((name) => join(folder, name));
-}
-
-/** A case has its result beside it: `cases/x.json`, `results/x.json`. */
-function resultOfCase(path: string): string {
-  const sibling = join(path, '../../results', basename(path));
-  return basename(join(path, '..')) === 'cases' && existsSync(sibling) ? sibling : path;
 }
 
 /** Null for a file that is not a result. */

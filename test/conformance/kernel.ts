@@ -11,9 +11,9 @@ import { NotCovered, Unresolved } from './kernel-guest.js';
 import { RecordedMachine } from './kernel-machine.js';
 import { IOMMUFD_OPERATIONS } from './kernel-operations-iommufd.js';
 import { VFIO_OPERATIONS, type Operation } from './kernel-operations.js';
-import { parseOperation, readResult, resultFiles, type OperationLine, type RecordedOperation, type RecordedRun } from './kernel-record.js';
+import { parseOperation, type OperationLine, type RecordedOperation, type RecordedRun } from './kernel-record.js';
 import { noOutcome, type Outcome } from './outcome.js';
-import { compareRecord, type RecordedTopology } from './topologies.js';
+import { compareRecord, readTopologies, type RecordedTopology } from './topologies.js';
 
 const OPERATIONS: Readonly<Record<string, Operation>> = { ...VFIO_OPERATIONS, ...IOMMUFD_OPERATIONS, ...DMA_OPERATIONS };
 
@@ -27,18 +27,20 @@ type Answer =
 /** Every result under a path. */
 export function runKernel(path: string): Outcome {
   const outcome = noOutcome();
-  for (const file of resultFiles(path)) {
-    const run = readResult(file);
-    if (run !== null) runRecord(run, outcome);
-  }
+  for (const record of readTopologies(path)) runRecord(record, outcome);
   return outcome;
 }
 
-/** A result without sequences is about topology alone. */
-export function runRecord(run: RecordedRun, outcome: Outcome): void {
-  if (run.sequences.every((sequence) => sequence.ops.length === 0)) return countTopology(run as unknown as RecordedTopology, outcome);
-  new Runner(run, outcome).run();
+/** The topology first, which every result has; then its operations. */
+export function runRecord(record: RecordedTopology, outcome: Outcome): void {
+  countTopology(record, outcome);
+  const run = record as RecordedTopology & Partial<RecordedRun>;
+  const sequences = (run.sequences ?? []).filter((sequence) => sequence.name !== SETUP && sequence.ops.length > 0);
+  if (sequences.length > 0) new Runner({ ...(run as RecordedRun), sequences }, outcome).run();
 }
+
+/** What was done before the inventory was taken: the machine is described as it was afterwards. */
+const SETUP = 'setup';
 
 function countTopology(record: RecordedTopology, outcome: Outcome): void {
   const { differences, notCovered } = compareRecord(record);
@@ -98,7 +100,7 @@ class Runner {
       return returns();
     }
     if (line.operation === 'await') return this.awaitCall(line.process);
-    if (this.unmodelledIommu && line.values.has('dev')) return { kind: 'not-covered', why: (this.lost = `${this.record.iommu}-iommu is not modelled`) };
+    if (this.unmodelledIommu && (line.values.has('dev') || line.operation === 'ls')) return { kind: 'not-covered', why: (this.lost = `${this.record.iommu}-iommu is not modelled`) };
     const operation = OPERATIONS[line.operation];
     if (operation === undefined) return this.leaveOut(line, `${line.operation} is not modelled`);
     const guest = this.machine.guest(line.process);

@@ -140,13 +140,8 @@ export class Workbench {
     return this.page.frameLocator('iframe.webview.ready').frameLocator('iframe#active-frame');
   }
 
-  /** Line of the cursor, counted from 1. */
-  async cursorLine() {
-    const text = await this.page.locator('.statusbar-item[id="status.editor.selection"]').innerText({ timeout: SOON });
-    return Number(/Ln (\d+)/.exec(text)?.[1]);
-  }
-
+  /** Waits until the cursor of the first editor is on a line, counted from 1. */
   async cursorOnLine(line) {
-    await this.page.locator('.statusbar-item[id="status.editor.selection"]', { hasText: new RegExp(`Ln ${line},`) }).waitFor({ timeout: SOON });
+    await this.editor.locator('.line-numbers.active-line-number', { hasText: new RegExp(`^${line}$`) }).waitFor({ timeout: SOON });
   }
 }

@@ -17,11 +17,6 @@ export interface AcsRegisters {
   of(fn: FunctionDescription): AcsRegister | null;
 }
 
-/** What the description says without any kernel: the bits that were read, or firmware's. */
-export const describedRegisters: AcsRegisters = {
-  of: ({ acs }) => (acs === 'none' || acs === 'unknown' ? null : { capability: acs.capability, control: acs.control ?? acs.firmwareControl }),
-};
-
 /** How an address in a request is meant: AT 00, 01, 10. */
 export type AddressKind = 'untranslated' | 'translation-request' | 'translated';
 

@@ -30,7 +30,10 @@ export interface AliasVisit {
   readonly rule: 'ALI-02' | 'ALI-03' | 'ALI-04' | 'ALI-08' | 'ALI-09' | 'ALI-10';
 }
 
-/** The visits in the kernel's order: own ID, quirk aliases, then aliasing bridges upwards (ALI-02 .. ALI-11). */
+/**
+ * The visits in the kernel's order: own ID (ALI-03), quirk aliases (ALI-04), then aliasing bridges upwards, past SR-IOV buses (ALI-05).
+ * Whoever has seen enough stops taking them (ALI-11).
+ */
 export function* dmaAliases(topology: Topology, fn: FunctionDescription, knowledge: AliasKnowledge): Generator<AliasVisit> {
   const real = topology.realDmaDevice(fn);
   yield { fn: real, requesterId: requesterIdOf(real.address), rule: real === fn ? 'ALI-03' : 'ALI-02' };
@@ -65,12 +68,6 @@ export function requesterIds(topology: Topology, fn: FunctionDescription, knowle
   const ids = new Set<number>();
   for (const visit of dmaAliases(topology, fn, knowledge)) ids.add(visit.requesterId);
   return [...ids];
-}
-
-/** One of two functions of a bus is known to use the other's requester ID, or is its real DMA device (ALI-14). */
-export function areDmaAliases(topology: Topology, a: FunctionDescription, b: FunctionDescription, knowledge: AliasKnowledge): boolean {
-  return knowledge.devfns(a).includes(devfnOf(b.address)) || knowledge.devfns(b).includes(devfnOf(a.address))
-    || topology.realDmaDevice(a) === b || topology.realDmaDevice(b) === a;
 }
 
 /** Functions of one bus by devfn, and by the devfns that they are known to use besides their own. */

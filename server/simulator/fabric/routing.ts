@@ -125,7 +125,7 @@ class Journey {
     return topology.bus(port).functions.find((other) => other !== port && addresses.inWindow(other, this.request.address));
   }
 
-  /** PCIE-31, PCIE-36: the port where the ways part decides. */
+  /** PCIE-31, PCIE-36: the port where the ways part decides. It compares the address that is not translated yet (PCIE-26). */
   private towardsPeer(port: FunctionDescription, egress: FunctionDescription): Route | null {
     const decision = peerDecision(this.fabric.acs.of(port), this.request.addressType, devfnOf(egress.address) >> 3);
     if (decision.way === 'violation') return this.block(port, decision);

@@ -5,7 +5,6 @@
  * virtual functions of a device spill onto, which has no bridge of its own and hangs below the physical function's bus (ALI-16).
  */
 import type { FunctionDescription, HostDescription, PciAddress, SubjectId } from '../description.js';
-import { isBridge } from './function-type.js';
 import { append } from './multimap.js';
 import { addressText, devfnOf } from './pci-address.js';
 
@@ -117,7 +116,7 @@ export class Topology {
   }
 
   /**
-   * Header type bit 7, with what Linux makes of it (ALI-16, ALI-17): never of a virtual function, always of a function above 0.
+   * Header type bit 7, with what Linux makes of it (ALI-16, ALI-17): never of a virtual function (which is why it never shares its siblings' group, GRP-18), always of a function above 0.
    * Where the bit was not read, it is set when the slot shows a sibling.
    */
   isMultifunction(fn: FunctionDescription): boolean {
@@ -268,6 +267,3 @@ function topDown(functions: readonly FunctionDescription[], parents: ReadonlyMap
   }
   return done;
 }
-
-/** Functions that pass on what is below them, in the sense of `Topology.children`. */
-export const hasBusBelow = (topology: Topology, fn: FunctionDescription): boolean => isBridge(fn) || topology.children(fn).length > 0;

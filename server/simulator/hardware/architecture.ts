@@ -101,6 +101,13 @@ export interface UnitCapabilities {
   /** Static blocked domain in this kernel version; else an empty paging domain blocks. */
   readonly blockedDomain: boolean;
   readonly identityDomain: boolean;
+  /**
+   * False: the driver allocates no domain for iommufd (EINVAL) although it does for type1. VT-d up to 6.12 wanted a second
+   * stage for these, and says "No second level translation support" when the unit has only a first.
+   */
+  readonly userDomains?: boolean;
+  /** False: the driver programs the device's own requester ID only, so requests under an alias fault. VT-d in scalable mode. */
+  readonly programsAliases?: boolean;
 }
 
 export interface IommuUnit {

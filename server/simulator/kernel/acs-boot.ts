@@ -1,6 +1,7 @@
 /**
  * What ACS control registers hold after boot: what firmware left, what the kernel adds because an IOMMU asked for it, what the
- * command line changes, and what was read on the running host where somebody did (ACE-01 .. ACE-12).
+ * command line changes, and what was read on the running host where somebody did (ACE-01 .. ACE-12, PCIE-39). When in boot the kernel
+ * does it (ACE-04) makes no difference on machines that describe themselves by ACPI.
  */
 import type { AcsDescription, FunctionDescription, SubjectId } from '../description.js';
 import { addressText } from '../fabric/pci-address.js';
@@ -58,8 +59,8 @@ const BROKEN_SOURCE_VALIDATION = { vendor: 0x111d, devices: [0x80b5, 0x8090] };
 
 const INTEL = 0x8086;
 
-export const isIntelPch = (fn: FunctionDescription): boolean => fn.ids?.vendor === INTEL && listsId(INTEL_PCH, fn.ids.device);
-export const isIntelSpt = (fn: FunctionDescription): boolean => fn.ids?.vendor === INTEL && listsId(INTEL_SPT, fn.ids.device);
+const isIntelPch = (fn: FunctionDescription): boolean => fn.ids?.vendor === INTEL && listsId(INTEL_PCH, fn.ids.device);
+const isIntelSpt = (fn: FunctionDescription): boolean => fn.ids?.vendor === INTEL && listsId(INTEL_SPT, fn.ids.device);
 
 /** @returns the state of every function. */
 export function bootAcs(topology: Topology, context: AcsBootContext): BootAcs {

@@ -1,68 +1,88 @@
 /** Boots a host: units are switched on, groups form, every group gets its default domain, drivers bind. */
-import type { FunctionDescription, HostDescription, PlatformDeviceDescription, SubjectId } from '../description.js';
+import type { FunctionDescription, HostDescription, SubjectId } from '../description.js';
+import { Fabric } from '../fabric/fabric.js';
 import { Topology } from '../fabric/topology.js';
-import type { IommuUnit } from '../hardware/architecture.js';
+import type { DriverProfile, IommuUnit } from '../hardware/architecture.js';
 import { architectureOf } from '../hardware/registry.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
-import { parseCommandLine } from './command-line.js';
+import { parseCommandLine, type CommandLine } from './command-line.js';
 import { DmaApi } from './dma-api.js';
 import { formGroups, type FormedGroups } from './groups.js';
 import { MachineKernel } from './machine-kernel.js';
 import { optionMessages } from './option-messages.js';
-import { profileFor } from './profile.js';
+import { profileFor, type KernelProfile } from './profile.js';
 import { mergeRegions, ReservedRegions } from './reserved-regions.js';
 
-export interface BootedHost {
-  readonly kernel: MachineKernel;
+/** What follows from a host's description alone, before anything runs: the same for every machine that boots it. */
+export interface BootPlan {
+  readonly host: HostDescription;
+  readonly profile: KernelProfile;
+  readonly commandLine: CommandLine;
   readonly topology: Topology;
+  readonly fabric: Fabric;
   /** Who is grouped with whom and why, requester IDs, ACS registers. */
   readonly formed: FormedGroups;
-  /** Of a function or platform device; undefined where none translates. */
-  unitOf(device: SubjectId): IommuUnit | undefined;
+  readonly regions: ReservedRegions;
+  readonly untrusted: ReadonlySet<SubjectId>;
+}
+
+/** A machine after boot. */
+export interface BootedHost extends BootPlan {
+  readonly kernel: MachineKernel;
+  /** Of a function or platform device; null where none translates. */
+  unitOf(device: SubjectId): IommuUnit | null;
   /** Units that are described and switched on but of an architecture that is not modelled: their devices are as without. */
   readonly notModelled: readonly { readonly unit: SubjectId; readonly reason: string }[];
   readonly dmaApi: DmaApi;
 }
 
-/** @param memory where the units' tables live. @throws ResourceLimit for a host that needs more tables than may be simulated */
-export function bootHost(host: HostDescription, memory: PhysicalMemory): BootedHost {
+export function planBoot(host: HostDescription): BootPlan {
   const profile = profileFor(host.kernel.version);
   const commandLine = parseCommandLine(host.kernel.commandLine);
   const topology = new Topology(host);
   const formed = formGroups(host, topology, profile, commandLine);
-  const regions = new ReservedRegions(host, topology, (device) => formed.units.get(device));
-  const units = new Map<SubjectId, IommuUnit>();
-  const notModelled: { unit: SubjectId; reason: string }[] = [];
-  const early: string[] = [];
-  const driverProfile = { version: profile.release, commandLine, log: (line: string) => void log.push(line) };
-  let log = early;
-  for (const description of formed.activeUnits) {
-    const entry = architectureOf(description.architecture);
-    if (entry.modelled) units.set(description.id, entry.architecture.createUnit(description, memory, driverProfile));
-    else notModelled.push({ unit: description.id, reason: entry.reason });
-  }
-  const unitOf = (device: SubjectId): IommuUnit | undefined => {
-    const description = formed.units.get(device);
-    return description === undefined ? undefined : units.get(description.id);
+  return {
+    host, profile, commandLine, topology, formed,
+    fabric: new Fabric(topology, formed.acs, formed.units, formed.aliases),
+    regions: new ReservedRegions(host, topology, (device) => formed.units.get(device)),
+    untrusted: untrustedFunctions(topology),
   };
+}
+
+/** @param memory where the units' tables live. @throws ResourceLimit for a host that needs more tables than may be simulated */
+export const bootHost = (host: HostDescription, memory: PhysicalMemory): BootedHost => bootPlanned(planBoot(host), memory);
+
+/** As `bootHost`, for who boots the same host more than once. */
+export function bootPlanned(plan: BootPlan, memory: PhysicalMemory): BootedHost {
+  const { host, profile, commandLine, formed, regions, untrusted } = plan;
+  let log: string[] = [];
+  const early = log;
+  const driverProfile = { version: profile.release, commandLine, log: (line: string) => void log.push(line) };
+  const { units, notModelled } = switchOn(formed, memory, driverProfile);
+  const unitOf = (device: SubjectId): IommuUnit | null => units.get(formed.units.get(device)?.id ?? '') ?? null;
   const platform = new Map(host.platformDevices.map((device) => [device.id, device]));
-  const untrusted = untrustedFunctions(topology);
   const kernel = new MachineKernel(host, {
     profile, commandLine, units: [...units.values()], partition: formed.groups.map((group) => group.members),
     earlyMessages: [...optionMessages(commandLine, profile.release), ...formed.messages, ...early],
-    unitOf: (device) => unitOf(device) ?? null,
-    requesterIds: (device) => requesterIdsOf(device, formed, platform),
+    unitOf, mergeRegions,
+    requesterIds: (device) => platform.get(device)?.streamIds ?? formed.requesterIds(device),
     reservedRegions: (device) => regions.of(device),
     untrusted: (device) => untrusted.has(device),
-    mergeRegions,
   });
   log = kernel.log;
-  return { kernel, topology, formed, unitOf, notModelled, dmaApi: new DmaApi(hostBridgeWindows(host)) };
+  return { ...plan, kernel, unitOf, notModelled, dmaApi: new DmaApi(hostBridgeWindows(host)) };
 }
 
-/** Platform devices are known by their stream IDs. */
-function requesterIdsOf(device: SubjectId, formed: FormedGroups, platform: ReadonlyMap<SubjectId, PlatformDeviceDescription>): readonly number[] {
-  return platform.get(device)?.streamIds ?? formed.requesterIds(device);
+/** Units by identity, as far as they are modelled. */
+function switchOn(formed: FormedGroups, memory: PhysicalMemory, profile: DriverProfile) {
+  const units = new Map<SubjectId, IommuUnit>();
+  const notModelled: { unit: SubjectId; reason: string }[] = [];
+  for (const description of formed.activeUnits) {
+    const entry = architectureOf(description.architecture);
+    if (entry.modelled) units.set(description.id, entry.architecture.createUnit(description, memory, profile));
+    else notModelled.push({ unit: description.id, reason: entry.reason });
+  }
+  return { units, notModelled };
 }
 
 /** DOM-22: everything below an external-facing port. */

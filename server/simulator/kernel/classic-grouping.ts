@@ -1,5 +1,5 @@
 /**
- * The grouping algorithm of Linux as all kernels up to now have it (section 3.1). It never merges groups: it only finds the existing
+ * The grouping algorithm of Linux as all kernels up to now have it (section 3.1, PCIE-40). It never merges groups: it only finds the existing
  * group that a new function joins, so that the order of probing matters (GRP-23). Work per function is bounded by the depth of the tree,
  * the functions of its slot and the 256 devfns of its bus.
  */

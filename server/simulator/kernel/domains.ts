@@ -60,6 +60,8 @@ export const programDevice = (device: Device, entry: DeviceEntry): void => {
 /** A paging domain: its mappings are entries in simulated memory, in the format of its unit. */
 export class TranslatedDomain implements PagingDomain {
   enforcesCoherency = false;
+  /** Nothing was ever mapped: most default domains, whose tables nobody needs to read then. */
+  private untouched = true;
   /** Devices whose entries point at the table now. */
   private readonly attached = new Set<Device>();
 
@@ -95,6 +97,7 @@ export class TranslatedDomain implements PagingDomain {
     }
     if (size === 0n) return; // MAP-06
     this.budget.spend(leafCount(iova, physical, size, this.pageSizes));
+    this.untouched = false;
     const { root, levels } = this.table;
     const errno = this.table.map(iova, physical, size, permission, origin);
     // A table that grew has a new top: the entries of its devices must follow (AMD v1).
@@ -119,7 +122,7 @@ export class TranslatedDomain implements PagingDomain {
   }
 
   mappings(limit: number): { readonly runs: readonly MappedRun[]; readonly total: number } {
-    return this.table.runs(limit);
+    return this.untouched ? { runs: [], total: 0 } : this.table.runs(limit);
   }
 
   /** Points the entries of a device (all aliases, PCIE-07) at the table. */

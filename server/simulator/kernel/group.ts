@@ -17,6 +17,16 @@ export interface GroupSurroundings {
   createBlockingDomain(device: Device): PagingDomain;
   /** RSV-13: the regions of all members as sysfs shows them. */
   mergeRegions(devices: readonly Device[]): readonly ReservedRegion[];
+  /** Told of what changes for a group, for people who ask what a call did. */
+  changed(effect: Effect): void;
+}
+
+/** What a call did in the core, in one sentence. */
+export interface Effect {
+  readonly text: string;
+  readonly rule: string;
+  /** A device of the group. */
+  readonly subject?: string;
 }
 
 /** RSV-44: the core's words. */
@@ -64,11 +74,14 @@ export class IommuGroup implements Group {
       throw new Refusal('EBUSY', 'OWN-01', `IOMMU group ${this.id} is owned by a user, so ${driver} may not use ${device.name}`, this.subjects());
     }
     this.ownerCount++;
+    this.tell('OWN-01', `counts ${this.ownerCount} kernel ${this.ownerCount === 1 ? 'user' : 'users'} of its DMA, ${driver} being one`);
   }
 
   /** `iommu_device_unuse_default_domain` (OWN-03). */
   unuseDefaultDomain(driver: string): void {
-    if (!this.ownerless() && !managesDma(driver) && this.ownerCount > 0) this.ownerCount--;
+    if (this.ownerless() || managesDma(driver) || this.ownerCount === 0) return;
+    this.ownerCount--;
+    this.tell('OWN-03', `counts ${this.ownerCount} kernel users of its DMA, without ${driver}`);
   }
 
   claim(owner: object): void {
@@ -80,14 +93,16 @@ export class IommuGroup implements Group {
   claimDevice(device: Device, owner: object): void {
     if (this.ownerless()) return;
     if (this.ownerCount !== 0 && this.owner !== owner) this.refuseClaim('OWN-05', [device.subject]);
-    if (this.ownerCount !== 0) this.ownerCount++;
-    else this.takeOwnership(owner);
+    if (this.ownerCount === 0) return this.takeOwnership(owner);
+    this.ownerCount++;
+    this.tell('OWN-05', `has ${this.ownerCount} devices of the same owner in use`);
   }
 
   release(): void {
     if (this.ownerCount === 0 || this.owner === null) return; // OWN-06: WARN, nothing happens
     this.ownerCount = 0;
     this.owner = null;
+    this.tell('OWN-06', 'is no longer owned by a user');
     this.moveTo(this.defaultDomain);
   }
 
@@ -114,6 +129,7 @@ export class IommuGroup implements Group {
     this.moveTo(this.blocking());
     this.owner = owner;
     this.ownerCount = 1;
+    this.tell('OWN-04', 'is owned by a user');
   }
 
   /** The static blocked domain of the unit's driver, or an empty domain, which blocks as well. */
@@ -159,6 +175,11 @@ export class IommuGroup implements Group {
       moved.push(device);
     }
     this.domain = target;
+    this.tell('ATT-02', `translates through ${domainText(target)} now, before it was ${domainText(before)}`);
+  }
+
+  private tell(rule: string, what: string): void {
+    this.surroundings.changed({ text: `IOMMU group ${this.id} ${what}`, rule, subject: this.members[0]?.subject });
   }
 
   /** What one device's driver answers to a new domain. */
@@ -195,6 +216,11 @@ export class IommuGroup implements Group {
   private subjects(): string[] {
     return this.members.map((member) => member.subject);
   }
+}
+
+function domainText(domain: Domain | null): string {
+  if (domain === null) return 'no domain';
+  return 'name' in domain ? `"${domain.name}" (${domain.type})` : `the ${domain.type} domain`;
 }
 
 function switchDevice(device: Device, from: Domain | null, to: Domain | null): void {

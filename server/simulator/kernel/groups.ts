@@ -16,7 +16,7 @@ import { KernelAliases } from './alias-quirks.js';
 import { ClassicGrouping, type GroupingAlgorithm, type GroupingView } from './classic-grouping.js';
 import type { CommandLine } from './command-line.js';
 import { GROUP_PER_DEVICE } from './group-reasons.js';
-import { activeUnits } from './iommu-detection.js';
+import { activeUnits, requestsAcs } from './iommu-detection.js';
 import type { KernelProfile } from './profile.js';
 import { registersAfterBoot } from './acs-registers.js';
 import { hasOpenQuestions, uncertainGroups, UNKNOWN_READING, unknownFacts, type UnknownReading } from './unknowns.js';
@@ -60,7 +60,7 @@ export function formGroups(host: HostDescription, topology: Topology, profile: K
   const active = activeUnits(host, topology, commandLine);
   const units = new Map([...assignUnits(topology, active), ...platformUnits(host, active)]);
   const parameters = parseAcsParameters(commandLine);
-  const boot = bootAcs(topology, { parameters, requested: active.length > 0, release: profile.release });
+  const boot = bootAcs(topology, { parameters, requested: requestsAcs(active, profile.release), release: profile.release });
   const hasAmdIommu = host.iommus.some((unit) => unit.architecture === 'amd-vi');
   const acs = new AcsQuestions(topology, { states: boot.states, override: parameters.override, hasAmdIommu, release: profile.release });
   const aliases = new KernelAliases(topology);

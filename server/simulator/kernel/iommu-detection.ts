@@ -1,7 +1,13 @@
 /** Which of the described units the kernel switches on, and whether that makes it ask for ACS (ACE-01). */
-import type { HostDescription, IommuDescription, KernelDescription } from '../description.js';
+import type { HostDescription, IommuArchitectureName, IommuDescription, KernelDescription } from '../description.js';
 import type { Topology } from '../fabric/topology.js';
 import { hasWord, lastWord, type CommandLine } from './command-line.js';
+
+/** First kernel whose driver asks for ACS before devices are set up; virtio-iommu learnt it with its ACPI table. */
+const ASKS_FOR_ACS_SINCE: Readonly<Record<IommuArchitectureName, number>> = { vtd: 0, 'amd-vi': 0, smmuv3: 0, 'riscv-iommu': 0, 'virtio-iommu': 5014 };
+
+/** Some unit in use made the kernel ask for ACS (ACE-01). @param release major * 1000 + minor */
+export const requestsAcs = (active: readonly IommuDescription[], release: number): boolean => active.some((unit) => ASKS_FOR_ACS_SINCE[unit.architecture] <= release);
 
 const DISPLAY_CLASS = 0x03;
 

@@ -8,7 +8,7 @@ import type { CommandLine } from './command-line.js';
 import { globalChoice, groupType, setUpDefaultDomain, type DefaultType, type DomainMaker } from './default-domain.js';
 import { BLOCKED, DomainIds, MapBudget, TranslatedDomain } from './domains.js';
 import { DriverCore } from './driver-core.js';
-import { IommuGroup, type GroupSurroundings } from './group.js';
+import { IommuGroup, type Effect, type GroupSurroundings } from './group.js';
 import { writeGroupType, type Writer } from './group-type.js';
 import type { KernelProfile } from './profile.js';
 
@@ -35,6 +35,8 @@ export class MachineKernel implements Kernel, DomainMaker, GroupSurroundings {
   readonly groups: Group[] = [];
   readonly log: string[] = [];
   readonly driverListeners = new Set<DriverListener>();
+  /** What happened to groups since boot; callers slice it around a call, as the log. */
+  readonly effects: Effect[] = [];
   /** The choice for groups that need nothing special. */
   readonly defaultType: DefaultType;
   private readonly bySubject = new Map<SubjectId, Device>();
@@ -57,6 +59,11 @@ export class MachineKernel implements Kernel, DomainMaker, GroupSurroundings {
     this.formGroups();
     this.bindBootDrivers();
     this.createMediatedDevices();
+    this.effects.length = 0;
+  }
+
+  changed(effect: Effect): void {
+    this.effects.push(effect);
   }
 
   device(subject: SubjectId): Device | undefined {

@@ -5,7 +5,7 @@ import type { Topology } from '../fabric/topology.js';
 import { ADDRESS_MAX, iova, PAGE_SIZE, type AddressRange, type Iova } from '../memory/address.js';
 import type { ReservedRegion } from './core.js';
 
-/** Enumeration order of the kernel, which breaks ties of equal start (RSV-01 .. RSV-05, RSV-10). */
+/** Enumeration order of the kernel (RSV-01, RSV-02, RSV-03, RSV-04, RSV-05), which breaks ties of equal start (RSV-10). */
 const TYPE_ORDER: Readonly<Record<ReservedType, number>> = { direct: 0, 'direct-relaxable': 1, reserved: 2, msi: 3, 'software-msi': 4 };
 
 /** The word in sysfs; both MSI types have the same one. */

@@ -30,6 +30,8 @@ export class Call {
     readonly machine: Machine,
     readonly program: Program,
     readonly step: StepDescription,
+    /** The statement that it came from: what mappings are shown with. */
+    readonly origin: SubjectId,
   ) {}
 
   get process(): Process {

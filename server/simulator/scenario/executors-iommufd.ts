@@ -116,7 +116,7 @@ const ioasAllow: Executor = (call) => {
 /** IFD-18, behind the `map` step. */
 export function mapIoas(call: Call, { fd, id }: ObjectHandle, va: bigint, length: bigint): CallResult {
   const wanted = call.optionalNumber('iova');
-  const { iova } = call.machine.iommufd.ioasMap(call.process, fd, { ioas: id, va, length, iova: wanted, flags: mapFlags(call, wanted), subject: call.step.id });
+  const { iova } = call.machine.iommufd.ioasMap(call.process, fd, { ioas: id, va, length, iova: wanted, flags: mapFlags(call, wanted), subject: call.origin });
   return { values: { iova } };
 }
 
@@ -137,7 +137,7 @@ const copy: Executor = (call) => {
   const source = object(call, 'source');
   const wanted = call.optionalNumber('at');
   const { iova } = call.machine.iommufd.ioasCopy(call.process, source.fd, {
-    source: source.id, target: object(call, 'target').id, sourceIova: call.number('iova'), length: call.number('size'), iova: wanted, flags: mapFlags(call, wanted), subject: call.step.id,
+    source: source.id, target: object(call, 'target').id, sourceIova: call.number('iova'), length: call.number('size'), iova: wanted, flags: mapFlags(call, wanted), subject: call.origin,
   });
   return { values: { iova } };
 };

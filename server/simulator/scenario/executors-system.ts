@@ -26,7 +26,7 @@ function dmaMap(call: Call): CallResult {
   const target = call.optionalNumber('at');
   const buffer = physical(target ?? call.machine.hostMemory.allocate(size, pagesFor(size))[0]?.physical ?? 0n);
   const permission = permissionOf(call);
-  const address = call.machine.dmaApi.map(call.device('device'), buffer, roundedToPages(size), permission, call.optionalNumber('iova'), call.step.id);
+  const address = call.machine.dmaApi.map(call.device('device'), buffer, roundedToPages(size), permission, call.optionalNumber('iova'), call.origin);
   return { values: { address, physical: buffer }, notes: [`The driver tells its device address ${hex(address)} for memory at ${hex(buffer)}.`] };
 }
 

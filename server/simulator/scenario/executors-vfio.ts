@@ -60,7 +60,7 @@ function map(call: Call): CallResult | undefined {
   const notes = [`${sizeText(size)} of ${call.process.name} at virtual address ${hex(vaddr)}.`];
   if (target.kind === 'object') return { ...mapIoas(call, target, vaddr, size), notes };
   const flags = mapFlags(call);
-  call.machine.vfio.mapDma(call.process, target.fd, { flags, vaddr, iova: call.number('iova'), size, origin: call.step.id });
+  call.machine.vfio.mapDma(call.process, target.fd, { flags, vaddr, iova: call.number('iova'), size, origin: call.origin });
   return { notes };
 }
 

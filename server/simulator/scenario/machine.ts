@@ -1,7 +1,7 @@
 /** One simulated machine: booted from the description of its host, used by one run. */
 import type { HostDescription, MachineDescription, OwnerMemory, SubjectId } from '../description.js';
-import { Fabric } from '../fabric/fabric.js';
-import { bootHost, type BootedHost } from '../kernel/boot.js';
+import type { Fabric } from '../fabric/fabric.js';
+import { bootPlanned, type BootedHost, type BootPlan } from '../kernel/boot.js';
 import { Refusal } from '../errno.js';
 import type { Device } from '../kernel/core.js';
 import { isVfioDriver } from '../kernel/drivers.js';
@@ -16,6 +16,7 @@ import { Programs } from './processes.js';
 
 export class Machine {
   readonly memory = new PhysicalMemory();
+  readonly host: HostDescription;
   readonly booted: BootedHost;
   readonly fabric: Fabric;
   readonly kernel: MachineKernel;
@@ -29,13 +30,14 @@ export class Machine {
   /** @param memories of the scenario, beside those of the file's owners */
   constructor(
     private readonly description: MachineDescription,
-    readonly host: HostDescription,
+    plan: BootPlan,
     memories: readonly OwnerMemory[] = [],
   ) {
-    this.booted = bootHost(host, this.memory);
+    const { host } = plan;
+    this.host = host;
+    this.booted = bootPlanned(plan, this.memory);
     this.kernel = this.booted.kernel;
-    const { topology, formed } = this.booted;
-    this.fabric = new Fabric(topology, formed.acs, formed.units, formed.aliases);
+    this.fabric = plan.fabric;
     this.dmaApi = this.booted.dmaApi;
     this.hostMemory = new HostMemory(memoryOf(host), TABLE_TOP);
     this.programs = new Programs(this.hostMemory, host, description.owners, memories);

@@ -1,6 +1,7 @@
 /** One run after the other: each on a fresh machine, its statements in order, whatever breaks kept inside. */
 import type { ActionDescription, HostDescription, MachineDescription, OwnerDescription, OwnerMemory, Question, ScenarioDescription, StepDescription } from '../description.js';
 import { ResourceLimit } from '../memory/physical-memory.js';
+import { planBoot, type BootPlan } from '../kernel/boot.js';
 import { profileFor } from '../kernel/profile.js';
 import type { ActionReport, FinalState, HostReport, RunReport, StepReport } from '../report.js';
 import { setUpDomain } from './described-domains.js';
@@ -8,7 +9,7 @@ import { tracedDma } from './dma.js';
 import { expandOwner } from './expand-owner.js';
 import { finalState } from './final-state.js';
 import { hostReport } from './host-report.js';
-import { MAX_ACTIONS, RunStopped } from './limits.js';
+import { during, MAX_ACTIONS, RunStopped } from './limits.js';
 import { Machine } from './machine.js';
 import { askNever } from './never.js';
 import { runStep } from './step.js';
@@ -16,14 +17,14 @@ import { runStep } from './step.js';
 const NOTHING: FinalState = { devices: [], domains: [] };
 
 /** A host with its owners: what boot makes of it, then administrator's bindings, described domains, owners, and the top-level questions. */
-export function runHost(description: MachineDescription, host: HostDescription): { readonly report: HostReport; readonly run: RunReport } {
+export function runHost(description: MachineDescription, host: HostDescription, plans: BootPlans): { readonly report: HostReport; readonly run: RunReport } {
   const head = { subject: host.id, name: host.name, host: host.id, kind: 'host' } as const;
-  const machine = attempt(() => new Machine(description, host));
+  const machine = attempt(() => new Machine(description, plans.of(host)));
   if (typeof machine === 'string') return { report: unbootable(host, machine), run: { ...head, actions: [], final: NOTHING, stopped: machine } };
   const report = hostReport(machine);
   const run = conduct(head, machine, (run) => {
     bindAsDescribed(run, host);
-    for (const domain of description.domains) if (domain.host === host.id) run.add(...setUpDomain(machine, domain));
+    for (const domain of description.domains) if (domain.host === host.id) run.add(...during(`domain ${domain.name}`, () => setUpDomain(machine, domain)));
     for (const owner of description.owners) if (owner.host === host.id) startOwner(run, host, owner);
     for (const question of description.questions) if (question.host === host.id) run.add(ask(machine, question));
   });
@@ -36,9 +37,9 @@ const unbootable = (host: HostDescription, why: string): HostReport => ({
 });
 
 /** A scenario: the host with its bindings, but with the scenario's kernel and without the file's owners. */
-export function runScenario(description: MachineDescription, host: HostDescription, scenario: ScenarioDescription): RunReport {
+export function runScenario(description: MachineDescription, host: HostDescription, scenario: ScenarioDescription, plans: BootPlans): RunReport {
   const head = { subject: scenario.id, name: scenario.name, host: host.id, kind: 'scenario' } as const;
-  const machine = attempt(() => new Machine(description, withOverrides(host, scenario), scenario.memory));
+  const machine = attempt(() => new Machine(description, plans.of(host, scenario), scenario.memory));
   if (typeof machine === 'string') return { ...head, actions: [], final: NOTHING, stopped: machine };
   return conduct(head, machine, (run) => {
     bindAsDescribed(run, host);
@@ -46,9 +47,19 @@ export function runScenario(description: MachineDescription, host: HostDescripti
   });
 }
 
-function withOverrides(host: HostDescription, { kernelVersion, commandLine }: ScenarioDescription): HostDescription {
-  const { kernel } = host;
-  return { ...host, kernel: { ...kernel, version: kernelVersion ?? kernel.version, commandLine: commandLine ?? kernel.commandLine } };
+/** Boot plans of one simulation: scenarios on one host with one kernel share one. */
+export class BootPlans {
+  private readonly known = new Map<string, BootPlan>();
+
+  /** The host as described, or with the kernel that the scenario wants. */
+  of(host: HostDescription, { kernelVersion, commandLine }: Partial<ScenarioDescription> = {}): BootPlan {
+    const { kernel } = host;
+    const wanted = { ...kernel, version: kernelVersion ?? kernel.version, commandLine: commandLine ?? kernel.commandLine };
+    const key = JSON.stringify([host.id, wanted.version, wanted.commandLine]);
+    let plan = this.known.get(key);
+    if (plan === undefined) this.known.set(key, (plan = planBoot({ ...host, kernel: wanted })));
+    return plan;
+  }
 }
 
 // ------------------------------------------------------------------------------------------------ conducting
@@ -84,9 +95,9 @@ function attempt<T>(work: () => T): T | string {
   }
 }
 
-const ask = (machine: Machine, question: Question): ActionReport => (question.kind === 'never' ? askNever(machine, question) : tracedDma(machine, question));
+const ask = (machine: Machine, question: Question): ActionReport => during(question.text, () => (question.kind === 'never' ? askNever(machine, question) : tracedDma(machine, question)));
 
-const act = (machine: Machine, action: ActionDescription): ActionReport => (action.kind === 'dma' ? tracedDma(machine, action) : runStep(machine, action, action.id));
+const act = (machine: Machine, action: ActionDescription): ActionReport => during(action.text, () => (action.kind === 'dma' ? tracedDma(machine, action) : runStep(machine, action, action.id)));
 
 // ------------------------------------------------------------------------------------------------ what comes first
 
@@ -117,7 +128,8 @@ function startOwner(run: Run, host: HostDescription, owner: OwnerDescription): v
   const calls = expandOwner(owner, host, machine.kernel, virtualAddressOf);
   let failed = false;
   for (let next = calls.next(); !next.done; ) {
-    const report: StepReport = runStep(machine, next.value.step, next.value.origin);
+    const { step, origin } = next.value;
+    const report: StepReport = during(step.text, () => runStep(machine, step, origin));
     run.add(report);
     const ok = report.result === 'ok';
     failed ||= !ok;

@@ -1,7 +1,9 @@
 /** Runs one step: its executor, what it answered, what the kernel logged meanwhile. */
 import type { StepDescription, SubjectId } from '../description.js';
 import { Refusal } from '../errno.js';
+import type { Effect } from '../kernel/group.js';
 import type { StepReport } from '../report.js';
+import type { NoteEvent } from '../trace/events.js';
 import { Call, note, NotModelled, type CallResult, type Executor } from './call.js';
 import { IOMMUFD_EXECUTORS } from './executors-iommufd.js';
 import { SYSTEM_EXECUTORS } from './executors-system.js';
@@ -25,9 +27,10 @@ interface Outcome {
 
 /** @param origin the statement that the step came from */
 export function runStep(machine: Machine, step: StepDescription, origin: SubjectId): StepReport {
-  const { log } = machine.kernel;
+  const { log, effects } = machine.kernel;
   const before = log.length;
-  const { result, given, refusal, remark } = execute(machine, step);
+  const effectsBefore = effects.length;
+  const { result, given, refusal, remark } = execute(machine, step, origin);
   const rules = refusal === null ? (verbNamed.get(step.verb)?.rules ?? []) : [refusal.rule];
   const main = given.main ?? Object.values(given.values ?? {}).find((value) => typeof value === 'bigint');
   return {
@@ -35,6 +38,7 @@ export function runStep(machine: Machine, step: StepDescription, origin: Subject
     messages: log.slice(before),
     trace: [
       ...(given.notes ?? []).map((text) => note(text, [])),
+      ...effects.slice(effectsBefore).map(effectNote),
       ...(refusal === null ? [] : [note(`${refusal.errno}: ${refusal.reason}.`, [refusal.rule], 'fault', refusal.offenders[0])]),
       ...(remark === undefined ? [] : [note(remark, [])]),
     ],
@@ -44,11 +48,11 @@ export function runStep(machine: Machine, step: StepDescription, origin: Subject
   };
 }
 
-function execute(machine: Machine, step: StepDescription): Outcome {
+function execute(machine: Machine, step: StepDescription, origin: SubjectId): Outcome {
   const executor = EXECUTORS[step.verb];
   if (executor === undefined) return { result: NOT_MODELLED, given: {}, refusal: null, remark: `This version does not simulate \`${step.verb}\`.` };
   try {
-    const given = executor(new Call(machine, machine.programs.named(step.process), step)) ?? {};
+    const given = executor(new Call(machine, machine.programs.named(step.process), step, origin)) ?? {};
     return given.waitsFor === undefined ? { result: 'ok', given, refusal: null } : { result: 'blocked', given, refusal: null, remark: `The call waits for ${given.waitsFor}.` };
   } catch (error) {
     if (error instanceof NotModelled) return { result: NOT_MODELLED, given: {}, refusal: null, remark: `This version does not simulate ${error.message}.` };
@@ -56,6 +60,8 @@ function execute(machine: Machine, step: StepDescription): Outcome {
     return { result: error.errno, given: {}, refusal: error };
   }
 }
+
+const effectNote = ({ text, rule, subject }: Effect): NoteEvent => ({ kind: 'note', floor: 'kernel', text: `${text}.`, rules: [rule], verdict: 'note', subject });
 
 /** The real call. A step that means one of two says both until its target shows which: a file's ioctl, or an iommufd object's. */
 function callName(machine: Machine, step: StepDescription): string {

@@ -102,6 +102,8 @@ export interface IommufdContainer extends ContainerFile {
   readonly kind: 'iommufd';
   /** SET_CONTAINER: makes sure of the compatibility IOAS, or enters the no-IOMMU mode (CMP-02). @throws Refusal */
   linkGroup(noiommu: boolean): void;
+  /** The group left: UNSET_CONTAINER, or its last file is closed. A linked group keeps the iommufd alive (IFD-07). */
+  unlinkGroup(): void;
   /** GET_DEVICE_FD: binds and attaches (CMP-03). `onUnmap` is null for a driver without `dma_unmap`. @throws Refusal */
   openDevice(process: Process, device: Device, kind: RegistrationKind, onUnmap: UnmapListener | null): DeviceBinding;
 }

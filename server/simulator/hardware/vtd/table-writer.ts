@@ -18,7 +18,7 @@ const EVERY_POWER = 0xffff_ffff_ffff_f000n;
 /** The width that a domain is asked to have, and the smallest input width that makes a number of levels worth while. */
 const NEEDED_WIDTH: Readonly<Record<number, number>> = { 3: 30, 4: 39, 5: 48 };
 
-/** Second-stage entries. `snooped` may be switched on while the table is empty (COH-03). */
+/** Second-stage entries. `snooped` (VTD-31: SNP, no effect on the address) may be switched on while the table is empty (COH-03). */
 export class SecondStageFormat implements EntryFormat {
   snooped = false;
 
@@ -99,7 +99,7 @@ export function newSecondStage(memory: PhysicalMemory, capabilities: VtdCapabili
   });
 }
 
-/** Root and context tables of one unit, in legacy mode. */
+/** Root and context tables of one unit, in legacy mode: a context table per bus, made when first needed (LNX-05). */
 export class DeviceTables {
   /** Frame of the root table. */
   readonly root: number;

@@ -74,6 +74,8 @@ export class VtdUnit implements IommuUnit {
       maxPasids: this.scalable && this.hardware.pasidBits > 0 ? 2 ** this.hardware.pasidBits : 0,
       blockedDomain: this.driver.blockedDomain,
       identityDomain: passThrough || this.driver.softwareIdentity,
+      userDomains: !this.scalable || this.hardware.secondStage || this.driver.firstStageForUsers,
+      programsAliases: !this.scalable,
     };
   }
 

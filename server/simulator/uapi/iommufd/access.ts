@@ -10,6 +10,7 @@ import type { PlacedArea, TableAccess } from './io-pagetable.js';
 import { Ioas } from './ioas.js';
 import { IommufdObject } from './objects.js';
 
+/** One device's use of an IOAS. Who attached first does not matter: domains and accesses pin apart from one another (ACC-14). */
 export class Access extends IommufdObject implements TableAccess, MediatedMemory {
   readonly kind = 'access';
   /** ACC-01: drivers that pin need whole pages. */

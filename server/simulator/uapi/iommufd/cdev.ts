@@ -2,7 +2,8 @@
 import { Refusal } from '../../errno.js';
 import type { OpenFile, Process } from '../process.js';
 import { closed, opened, wakeWaiting } from '../vfio/device-file.js';
-import type { VfioDevice } from '../vfio/registry.js';
+import type { VfioDevice, VfioRegistry } from '../vfio/registry.js';
+import { checkToken } from '../vfio/vf-token.js';
 import { Access } from './access.js';
 import { IommufdFile } from './compat-container.js';
 import { bindDevice, type BoundDevice } from './device.js';
@@ -13,6 +14,8 @@ export interface BindRequest {
   readonly flags?: number;
   /** File descriptor. */
   readonly iommufd: number;
+  /** With BIND_FLAG_TOKEN: the UUID behind the pointer; absent = it cannot be read. */
+  readonly token?: string;
 }
 
 /** `struct vfio_device_attach_iommufd_pt`, and the same without `pt` to detach. */
@@ -42,6 +45,7 @@ export class CdevFile implements OpenFile {
   /** @param extended kernels from 6.13 on: PASIDs, binding tokens */
   constructor(
     readonly registered: VfioDevice,
+    private readonly registry: VfioRegistry,
     private readonly extended: boolean,
   ) {
     registered.cdevFiles++;
@@ -61,6 +65,7 @@ export class CdevFile implements OpenFile {
     this.checkBindFlags(request);
     if (group.opened) throw new Refusal('EBUSY', 'CDV-06', `/dev/vfio/${group.nodeName}, the group of ${device.name}, is open`, [device.subject]);
     if (this.bound !== null) throw invalid('CDV-02', `this file of ${device.name} is bound already`, device.subject);
+    if (this.extended) this.checkBindToken(request);
     const file = process.file(request.iommufd);
     if (!(file instanceof IommufdFile)) throw new Refusal('EBADFD', 'CDV-02', `file descriptor ${request.iommufd} is not an iommufd`);
     if (registered.openCount > 0) throw invalid('CDV-02', `${device.name} is open through another file`, device.subject);
@@ -74,10 +79,15 @@ export class CdevFile implements OpenFile {
     return bound.id;
   }
 
-  /** The token's pointer is read before its flag is put to use; no caller here has one. */
   private checkBindFlags({ flags = 0, iommufd }: BindRequest): void {
     if (iommufd < 0 || (flags & ~(this.extended ? BIND_FLAG_TOKEN : 0)) !== 0) throw invalid('CDV-02', iommufd < 0 ? 'the file descriptor is negative' : `flags ${flags} are unknown`);
-    if (flags & BIND_FLAG_TOKEN) throw new Refusal('EFAULT', 'CDV-02', 'the token cannot be read');
+  }
+
+  /** VFG-30: kernels that know the flag also ask for the token without it. @throws Refusal EFAULT, EINVAL, EACCES */
+  private checkBindToken({ flags = 0, token }: BindRequest): void {
+    const given = (flags & BIND_FLAG_TOKEN) !== 0;
+    if (given && token === undefined) throw new Refusal('EFAULT', 'CDV-02', 'the token cannot be read');
+    checkToken(this.registry, this.registered, given ? token!.toLowerCase() : null);
   }
 
   /** vfio-pci resets the function when it is opened, which a driver on its way out does not let it. @throws Refusal EAGAIN; nothing is bound then */
@@ -133,7 +143,7 @@ export class CdevFile implements OpenFile {
     return true;
   }
 
-  /** No modelled unit has PASID tables, so this always ends at a check of the kernel's (PAS-03, PAS-04, PAS-16). */
+  /** PAS-02. No modelled unit has PASID tables, so this always ends at a check of the kernel's (PAS-03, PAS-04, PAS-16). */
   private attachPasid(bound: BoundDevice | Access, pt: number): never {
     const { device } = this.registered;
     if (bound instanceof Access) throw new Refusal('EOPNOTSUPP', 'CDV-03', `${device.name} has no PASIDs`, [device.subject]);

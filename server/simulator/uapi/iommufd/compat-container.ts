@@ -11,6 +11,8 @@ import { bindDevice } from './device.js';
 import { Ioas } from './ioas.js';
 import { mapUserMemory } from './map.js';
 
+/** CMP-10: releases of kernels. */
+const CLAIMS_TYPES = { since: 6013, before: 7001 } as const;
 /** CMP-12: there is no limit of mappings, so the field is full. */
 const DMA_AVAILABLE = 0xffff_ffff;
 /** CMP-12: bytes of the two capabilities, the second without its ranges, and of one range. */
@@ -31,15 +33,18 @@ export class IommufdFile implements IommufdContainer {
 
   // ---------------------------------------------------------------------------------------------- groups
 
+  /** CMP-04: nobody asks who owns the group, so it counts as viable until a device is wanted. */
   linkGroup(noiommu: boolean): void {
     const { context } = this;
-    if (noiommu) {
-      if (context.compatIoas !== null) throw invalid('CMP-02', 'the iommufd has a compatibility IOAS, so it takes no group without IOMMU');
-      context.noIommuMode = true;
-      return;
-    }
-    if (context.noIommuMode) throw invalid('CMP-02', 'the iommufd has groups without IOMMU, so it can have no compatibility IOAS');
-    context.compatIoas ??= context.objects.add(new Ioas(context));
+    if (noiommu && context.compatIoas !== null) throw invalid('CMP-02', 'the iommufd has a compatibility IOAS, so it takes no group without IOMMU');
+    if (!noiommu && context.noIommuMode) throw invalid('CMP-02', 'the iommufd has groups without IOMMU, so it can have no compatibility IOAS');
+    if (noiommu) context.noIommuMode = true;
+    else context.compatIoas ??= context.objects.add(new Ioas(context));
+    context.hold();
+  }
+
+  unlinkGroup(): void {
+    this.context.drop();
   }
 
   openDevice(process: Process, device: Device, kind: RegistrationKind, onUnmap: UnmapListener | null): DeviceBinding {
@@ -77,7 +82,7 @@ export class IommufdFile implements IommufdContainer {
   checkExtension(extension: number): number {
     switch (extension) {
       case EXTENSION.TYPE1: case EXTENSION.TYPE1V2: case EXTENSION.UNMAP_ALL:
-        return this.context.noIommuMode && !this.context.kernel.profile.iommufdPasid ? 0 : 1;
+        return this.context.noIommuMode && !this.claimsTypesWithoutIommu() ? 0 : 1;
       case EXTENSION.NOIOMMU:
         return this.context.kernel.buildOption('VFIO_NOIOMMU') ? 1 : 0;
       case EXTENSION.DMA_CC:
@@ -85,6 +90,12 @@ export class IommufdFile implements IommufdContainer {
       default:
         return 0;
     }
+  }
+
+  /** IFD-99: kernels in between claim type 1 although there is no IOMMU. */
+  private claimsTypesWithoutIommu(): boolean {
+    const { release } = this.context.kernel.profile;
+    return release >= CLAIMS_TYPES.since && release < CLAIMS_TYPES.before;
   }
 
   /** CMP-11: may be repeated. */

@@ -2,7 +2,6 @@
 import { Refusal } from '../../errno.js';
 import type { Device, Group } from '../../kernel/core.js';
 import { deviceLine } from '../../kernel/log-lines.js';
-import { hex } from '../../memory/address.js';
 import type { IommufdContext } from './context.js';
 import { allocatePagingHwpt, AUTOMATIC, Hwpt } from './hwpt.js';
 import { Ioas } from './ioas.js';
@@ -237,7 +236,7 @@ function reserveRegions(ioas: Ioas, bound: BoundDevice): void {
   const count = (type: string): number => device.reservedRegions.filter((region) => region.type === type).length;
   try {
     for (const { range, type } of device.reservedRegions) {
-      if (type !== 'direct-relaxable') ioas.table.space.reserve(range, bound, `the ${type} region of ${device.name} at`);
+      if (type !== 'direct-relaxable') ioas.table.space.reserve(range, bound, `the ${type} region of ${device.name} at`, [device.subject]);
     }
     const software = count('software-msi');
     if (software > 1 || (software > 0 && count('msi') > 0)) {
@@ -269,5 +268,5 @@ function unreserveForAll(ioas: Ioas, members: Iterable<BoundDevice>): void {
 /** IFD-45. */
 function refuseFaultsOfFunctions(hwpt: Hwpt, device: Device): void {
   if (hwpt.faultQueue === null || device.kind !== 'pci' || device.description.virtualFunction === undefined || !device.description.pri) return;
-  throw new Refusal('EINVAL', 'IFD-45', `${device.name} is a virtual function with page requests, which hwpt ${hex(hwpt.id)} cannot report`, [device.subject]);
+  throw new Refusal('EINVAL', 'IFD-45', `${device.name} is a virtual function with page requests, which hwpt ${hwpt.id} reports to its user`, [device.subject]);
 }

@@ -2,7 +2,6 @@
  * iommufd and VFIO's character devices as user space calls them. Every method is one system call: it throws `Refusal`
  * with the errno that the kernel finds first, and returns what the kernel writes back.
  */
-import type { SubjectId } from '../../description.js';
 import { Refusal } from '../../errno.js';
 import type { Device, Kernel } from '../../kernel/core.js';
 import type { AddressRange, Iova } from '../../memory/address.js';
@@ -169,7 +168,7 @@ export class IommufdSubsystem {
       const why = nodes ? `${device.name} is not bound to a VFIO driver behind an IOMMU` : 'this kernel has no /dev/vfio/devices';
       throw new Refusal('ENOENT', 'CDV-01', why, [device.subject]);
     }
-    return process.open(new CdevFile(registered, this.kernel.profile.iommufdPasid));
+    return process.open(new CdevFile(registered, this.registry, this.kernel.profile.iommufdPasid));
   }
 
   private cdev(process: Process, fd: number): CdevFile {
@@ -191,10 +190,5 @@ export class IommufdSubsystem {
   /** CDV-04. */
   detach(process: Process, fd: number, call: DetachRequest = {}): void {
     this.cdev(process, fd).detach(call);
-  }
-
-  /** The device behind a character device's descriptor. @throws Refusal EBADF, ENOTTY */
-  cdevSubject(process: Process, fd: number): SubjectId {
-    return this.cdev(process, fd).registered.device.subject;
   }
 }

@@ -196,7 +196,7 @@ export class IoPageTable {
     return { start, last: (start + range.length - 1n) as Iova, value };
   }
 
-  /** IOP-30: pins and maps into every domain, or nothing. */
+  /** IOP-30: pins and maps into every domain, or nothing. Without a domain nobody looks at the memory (IFD-18a). */
   private fillAreas(areas: readonly PlacedArea[]): void {
     if (this.domains.size === 0) return;
     const filled: PlacedArea[] = [];

@@ -81,14 +81,14 @@ export class IovaSpace {
   }
 
   /** IOP-06. @throws Refusal EADDRINUSE when something is mapped there, or user space wants addresses from there */
-  reserve(range: AddressRange, owner: object, what: string): void {
+  reserve(range: AddressRange, owner: object, what: string, subjects: readonly string[] = []): void {
     const area = this.areas.firstOverlap(range);
     if (area !== undefined) {
-      throw new Refusal('EADDRINUSE', 'IOP-06', `${what} ${rangeText(range)} cannot be reserved: IOVA ${rangeText(area)} is mapped`, area.value.subject === undefined ? [] : [area.value.subject]);
+      throw new Refusal('EADDRINUSE', 'IOP-06', `${what} ${rangeText(range)} cannot be reserved: IOVA ${rangeText(area)} is mapped`, area.value.subject === undefined ? subjects : [...subjects, area.value.subject]);
     }
     const allowed = this.allowed.find((each) => overlaps(each, range));
     if (allowed !== undefined) {
-      throw new Refusal('EADDRINUSE', 'IOP-06', `${what} ${rangeText(range)} cannot be reserved: IOVA ${rangeText(allowed)} was allowed by IOMMU_IOAS_ALLOW_IOVAS`);
+      throw new Refusal('EADDRINUSE', 'IOP-06', `${what} ${rangeText(range)} cannot be reserved: IOVA ${rangeText(allowed)} was allowed by IOMMU_IOAS_ALLOW_IOVAS`, subjects);
     }
     this.reserved.add(range, owner);
   }

@@ -4,9 +4,9 @@
  */
 import { Refusal } from '../../errno.js';
 import { PAGE_SIZE, type PhysicalAddress } from '../../memory/address.js';
-import { IntervalMap } from '../../memory/interval-map.js';
 import { memlockPages } from '../locked-memory.js';
 import type { MemoryPiece, OpenFile, Process } from '../process.js';
+import { pagesOf, PinnedRuns, type PinnedRun } from './pinned-runs.js';
 
 /** IFD-12: locked pages are counted for the user, or for the process's memory as type1 does. */
 export type AccountMode = 'user' | 'mm';
@@ -17,15 +17,7 @@ export interface PinnedPiece {
   size: bigint;
 }
 
-/** Consecutive pinned pages, contiguous in physical memory. */
-interface PinnedRun {
-  /** Of the first page. */
-  readonly physical: PhysicalAddress;
-  /** Domains' areas and accesses that hold these pages. */
-  readonly holders: number;
-}
-
-const pageOf = (byte: bigint): bigint => byte / PAGE_SIZE;
+const pageOf = (byte: bigint): number => Number(byte / PAGE_SIZE);
 
 /** Where the pages come from: addresses of a process, or offsets of a file. */
 export interface PageSource {
@@ -88,8 +80,7 @@ export class FileMemory implements PageSource {
 export class Pages {
   /** Bytes of the first page before the first byte that was asked for. */
   readonly offset: bigint;
-  /** Key: page numbers within the object. */
-  private readonly pinned = new IntervalMap<PinnedRun>();
+  private readonly runs = new PinnedRuns();
   /** Pages pinned now. */
   pinnedPages = 0;
   /** IOP-30: who may lock anything when the object is made is never checked afterwards. */
@@ -111,84 +102,51 @@ export class Pages {
    * @returns their physical pieces, byte exact and in order. @throws Refusal EFAULT, ENOMEM; nothing is held then
    */
   pin(first: bigint, last: bigint): PinnedPiece[] {
-    const firstPage = pageOf(first);
-    const lastPage = pageOf(last);
-    const fresh = this.missing(firstPage, lastPage);
-    this.charge(fresh.reduce((sum, run) => sum + Number(run.pages), 0));
-    this.hold(firstPage, lastPage);
-    for (const run of fresh) this.pinned.insert({ start: run.page, last: run.page + run.pages - 1n }, { physical: run.physical, holders: 1 });
+    const fresh = this.missing(pageOf(first), pageOf(last));
+    this.charge(pagesOf(fresh));
+    this.runs.hold(pageOf(first), pageOf(last), fresh);
     return this.cut(first, last);
   }
 
   /** The opposite of `pin`, for exactly the same pages or a part of them. */
   unpin(first: bigint, last: bigint): void {
-    let given = 0;
-    for (const run of this.separated(pageOf(first), pageOf(last))) {
-      this.pinned.remove(run.start);
-      if (run.value.holders > 1) this.pinned.insert(run, { ...run.value, holders: run.value.holders - 1 });
-      else given += Number(run.last - run.start + 1n);
-    }
-    this.charge(-given);
+    this.charge(-this.runs.release(pageOf(first), pageOf(last)));
   }
 
-  /** Reads the pieces without holding them, as a copy through the process would. @throws Refusal EFAULT */
+  /** Looks at the memory without holding it, as a copy by the CPU would. @throws Refusal EFAULT */
   touch(first: bigint, last: bigint): void {
     this.missing(pageOf(first), pageOf(last));
   }
 
   /** Pages of the range that nobody holds yet, with what is behind them. */
-  private missing(firstPage: bigint, lastPage: bigint): { page: bigint; pages: bigint; physical: PhysicalAddress }[] {
-    const found: { page: bigint; pages: bigint; physical: PhysicalAddress }[] = [];
-    let at = firstPage;
-    const collect = (end: bigint): void => {
+  private missing(first: number, last: number): PinnedRun[] {
+    const found: PinnedRun[] = [];
+    let at = first;
+    const collect = (end: number): void => {
       if (at >= end) return;
-      let page = at;
-      for (const piece of this.source.pieces(at * PAGE_SIZE, (end - at) * PAGE_SIZE, this.writable)) {
-        found.push({ page, pages: piece.size / PAGE_SIZE, physical: piece.physical });
-        page += piece.size / PAGE_SIZE;
+      for (const { physical, size } of this.source.pieces(BigInt(at) * PAGE_SIZE, BigInt(end - at) * PAGE_SIZE, this.writable)) {
+        const pages = pageOf(size);
+        found.push({ first: at, last: at + pages - 1, physical, holders: 0 });
+        at += pages;
       }
     };
-    for (const run of this.pinned.overlapping({ start: firstPage, last: lastPage })) {
-      collect(run.start);
-      at = run.last + 1n;
+    for (const run of this.runs.overlapping(first, last)) {
+      collect(run.first);
+      at = run.last + 1;
     }
-    collect(lastPage + 1n);
+    collect(last + 1);
     return found;
   }
 
-  /** One holder more for the pages of the range that are pinned already. */
-  private hold(firstPage: bigint, lastPage: bigint): void {
-    for (const run of this.separated(firstPage, lastPage)) {
-      this.pinned.remove(run.start);
-      this.pinned.insert(run, { ...run.value, holders: run.value.holders + 1 });
-    }
-  }
-
-  /** The pinned runs of the range, cut so that none reaches over its ends. */
-  private separated(firstPage: bigint, lastPage: bigint) {
-    this.cutAt(firstPage);
-    this.cutAt(lastPage + 1n);
-    return [...this.pinned.overlapping({ start: firstPage, last: lastPage })];
-  }
-
-  private cutAt(page: bigint): void {
-    const run = this.pinned.at(page);
-    if (run === undefined || run.start === page) return;
-    this.pinned.remove(run.start);
-    this.pinned.insert({ start: run.start, last: page - 1n }, run.value);
-    const physical = (run.value.physical + (page - run.start) * PAGE_SIZE) as PhysicalAddress;
-    this.pinned.insert({ start: page, last: run.last }, { ...run.value, physical });
-  }
-
   /** Physical pieces of pinned bytes, neighbours joined. */
-  private cut(first: bigint, last: bigint): MemoryPiece[] {
+  private cut(first: bigint, last: bigint): PinnedPiece[] {
     const pieces: PinnedPiece[] = [];
-    for (const run of this.pinned.overlapping({ start: pageOf(first), last: pageOf(last) })) {
-      const runFirst = run.start * PAGE_SIZE;
+    for (const run of this.runs.overlapping(pageOf(first), pageOf(last))) {
+      const runFirst = BigInt(run.first) * PAGE_SIZE;
       const from = first > runFirst ? first : runFirst;
-      const runLast = (run.last + 1n) * PAGE_SIZE - 1n;
+      const runLast = BigInt(run.last + 1) * PAGE_SIZE - 1n;
       const size = (last < runLast ? last : runLast) - from + 1n;
-      const physical = (run.value.physical + (from - runFirst)) as PhysicalAddress;
+      const physical = (run.physical + (from - runFirst)) as PhysicalAddress;
       const before = pieces.at(-1);
       if (before !== undefined && before.physical + before.size === physical) before.size += size;
       else pieces.push({ physical, size });

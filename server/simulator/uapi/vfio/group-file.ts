@@ -217,6 +217,7 @@ export class OwningGroupFile extends GroupFile {
 /** VFG-20: out of the container or away from the iommufd; DMA ownership that the group took is given back. */
 export function leaveContainer(group: VfioGroup): void {
   leaveVfioContainer(group);
+  if (group.container !== null && isIommufdContainer(group.container)) group.container.unlinkGroup(); // IFD-07
   group.container = null;
   group.users = 0;
 }

@@ -121,11 +121,15 @@ export class VfioRegistry implements DriverListener {
   probe(device: Device, driver: string): void {
     if (!isVfioDriver(driver)) return;
     if (isBridge(device)) throw new Refusal('EINVAL', 'VFG-22', `${device.name} is a bridge; ${driver} takes functions with a type 0 header only`, [device.subject]);
-    if (device.kind === 'pci' && (device.description.sriov?.enabled ?? 0) > 0 && device.description.virtualFunction === undefined && this.kernel.profile.ownership === 'viability') {
-      this.kernel.log.push(`${driver} ${device.name}: Cannot bind to PF with SRIOV enabled`);
-      throw new Refusal('EBUSY', 'VFG-22', `${device.name} has virtual functions enabled`, [device.subject]);
-    }
+    this.refuseEnabledVirtualFunctions(device, driver);
     this.register(device);
+  }
+
+  /** A function that is described as VFIO's and with virtual functions got them from its user, later (vfio_pci.enable_sriov). */
+  private refuseEnabledVirtualFunctions(device: Device, driver: string): void {
+    if (device.kind !== 'pci' || (device.description.sriov?.enabled ?? 0) === 0 || isVfioDriver(device.description.driver)) return;
+    this.kernel.log.push(`${driver} ${device.name}: Cannot bind to PF with ${this.kernel.profile.ownership === 'viability' ? 'SRIOV' : 'SR-IOV'} enabled`);
+    throw new Refusal('EBUSY', 'VFG-22', `${device.name} has virtual functions enabled`, [device.subject]);
   }
 
   /** VFG-21, OLD-04: in the old model, a foreign driver in a group that a user has stops the machine. */

@@ -23,7 +23,8 @@ function tokenIn(options: readonly string[]): string | null {
   return given.toLowerCase();
 }
 
-function checkToken(registry: VfioRegistry, vfioDevice: VfioDevice, given: string | null): void {
+/** VFG-30, for a name's option or for a character device's bind. `given`: the UUID, null without. @throws Refusal EINVAL, EACCES */
+export function checkToken(registry: VfioRegistry, vfioDevice: VfioDevice, given: string | null): void {
   const { device } = vfioDevice;
   if (device.kind !== 'pci') return;
   if (device.description.virtualFunction !== undefined) return checkVirtualFunction(registry, vfioDevice, device.description.virtualFunction.of, given);
