@@ -13,7 +13,7 @@ export async function groups(args: readonly string[]): Promise<ExitCode> {
   for (const path of filesOf(parsed)) all.push(await load(path));
   if (format === 'json') console.log(toJson({ groups: all.flatMap(groupAddresses) }));
   else for (const each of all) console.log(groupsText(each, parsed.values.why === true));
-  return all.some((each) => each.presented.some((finding) => finding.code.startsWith('syntax/'))) ? EXIT.findings : EXIT.clean;
+  return all.some((each) => each.presented.some((finding) => finding.code.startsWith('language/syntax'))) ? EXIT.findings : EXIT.clean;
 }
 
 const groupAddresses = ({ analysis }: Loaded): string[][] => {

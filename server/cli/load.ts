@@ -2,16 +2,11 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { parseFiles, usedUris } from '../../language/index.js';
+import { parseFiles, usedUris, type SourceFile } from '../../language/index.js';
 import { analyse, type Analysis } from '../analysis/analysis.js';
 import { present, type Presented } from '../analysis/present.js';
 import type { Places } from '../analysis/views.js';
 import { UsageError } from './exit-codes.js';
-
-interface SourceFile {
-  readonly uri: string;
-  readonly text: string;
-}
 
 /** Larger files are refused: nobody writes them by hand, and the parser would need gigabytes. */
 const MAX_BYTES = 32 * 1024 * 1024;

@@ -1,5 +1,5 @@
 /** The language's services with the simulation's beside them. */
-import { MultilineCommentHoverProvider, type DefaultSharedModuleContext, type LangiumSharedServices } from 'langium/lsp';
+import type { DefaultSharedModuleContext, LangiumSharedServices } from 'langium/lsp';
 import { createIommuServices, type IommuModule, type IommuServices } from '../../language/index.js';
 import type { CrashLog } from '../analysis/analysis.js';
 import { AnalysisStore } from './analysis-store.js';
@@ -22,12 +22,11 @@ export function createWorkbench(context: DefaultSharedModuleContext, options: { 
   const simulation: IommuModule = {
     validation: { DocumentValidator: (services) => new SimulatingDocumentValidator(services, theStore, options.pageUri) },
     lsp: {
-      HoverProvider: (services) => new SimulationHover(services, new MultilineCommentHoverProvider(services), theStore),
       InlayHintProvider: () => new SimulationInlayHints(theStore),
       CodeLensProvider: () => new SimulationCodeLenses(theStore),
       CodeActionProvider: (services) => new SimulationCodeActions(theStore, services.shared.workspace.LangiumDocuments),
     },
   };
-  const { shared, iommu } = createIommuServices(context, simulation);
+  const { shared, iommu } = createIommuServices(context, simulation, (services, own) => new SimulationHover(services, own, theStore));
   return { shared, iommu, store: theStore() };
 }

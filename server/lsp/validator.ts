@@ -1,6 +1,7 @@
 /** Diagnostics of a document: problems of the text and findings of the simulation, as one list. */
 import { DefaultDocumentValidator, type LangiumCoreServices, type LangiumDocument, type ValidationOptions } from 'langium';
 import { DiagnosticSeverity, DiagnosticTag, type CancellationToken, type Diagnostic } from 'vscode-languageserver';
+import { codeOfDiagnostic } from '../../language/index.js';
 import { present, type Presented, type TextProblem } from '../analysis/present.js';
 import type { Severity } from '../diagnostics/rule.js';
 import type { AnalysisStore } from './analysis-store.js';
@@ -42,5 +43,5 @@ export class SimulatingDocumentValidator extends DefaultDocumentValidator {
 }
 
 const textProblem = (uri: string, diagnostic: Diagnostic): TextProblem => ({
-  uri, range: diagnostic.range, message: typeof diagnostic.message === 'string' ? diagnostic.message : diagnostic.message.value, code: String(diagnostic.code ?? 'language/syntax'), severity: NAMES[diagnostic.severity ?? 1] ?? 'error',
+  uri, range: diagnostic.range, message: typeof diagnostic.message === 'string' ? diagnostic.message : diagnostic.message.value, code: codeOfDiagnostic(diagnostic), severity: NAMES[diagnostic.severity ?? 1] ?? 'error',
 });

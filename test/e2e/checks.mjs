@@ -56,12 +56,12 @@ export const CHECKS = [
     await page.keyboard.press('Control+.');
     await page.locator('.action-widget .monaco-list-row').first().waitFor({ timeout: 30_000 });
     await screenshot('4-quick-fix');
-    await page.locator('.action-widget .monaco-list-row', { hasText: /audio/ }).first().click();
+    await workbench.click(page.locator('.action-widget .monaco-list-row', { hasText: /audio/ }).first());
     await workbench.noSquiggle('error');
   }],
   ['the open view follows the change of the file', async ({ workbench }) => {
     const { view } = workbench;
-    await view.locator('.row.action', { hasText: 'dma gpu write 0x10_1000' }).click();
+    await workbench.click(view.locator('.row.action', { hasText: 'dma gpu write 0x10_1000' }));
     await view.locator('.heading', { hasText: /memory 0x/ }).waitFor({ timeout: 30_000 });
   }],
   ['"IOMMU: Trace DMA" shows the DMA at the cursor', async ({ workbench }) => {
@@ -75,23 +75,23 @@ export const CHECKS = [
     const entry = view.locator('.step.read', { hasText: 'device table entry' });
     await entry.waitFor();
     assert.match(await entry.locator('.value').innerText(), /0x[0-9a-f_]{19}/);
-    await view.locator('.step.read', { hasText: /level \d entry/ }).first().click();
+    await workbench.click(view.locator('.step.read', { hasText: /level \d entry/ }).first());
     await view.locator('.detail .fields th', { hasText: 'NextLevel' }).waitFor();
     await screenshot('6-trace');
   }],
   ['a click on a step moves the cursor to its line', async ({ workbench }) => {
-    await workbench.view.locator('.step', { hasText: 'ivhd0' }).first().click();
+    await workbench.click(workbench.view.locator('.step', { hasText: 'ivhd0' }).first());
     await workbench.cursorOnLine(lineOf('iommu ivhd0'));
   }],
   ['a fault shows its code and the line of the kernel', async ({ workbench, screenshot }) => {
     const { view } = workbench;
-    await view.locator('.row.action', { hasText: 'dma gpu write 0x7f00' }).click();
+    await workbench.click(view.locator('.row.action', { hasText: 'dma gpu write 0x7f00' }));
     await view.locator('.heading .log', { hasText: 'IO_PAGE_FAULT' }).waitFor({ timeout: 20_000 });
     await screenshot('8-fault');
   }],
   ['a path past the IOMMU is set apart', async ({ workbench, screenshot }) => {
     const { view } = workbench;
-    await view.locator('.row.action', { hasText: 'dma gpu0 write' }).click();
+    await workbench.click(view.locator('.row.action', { hasText: 'dma gpu0 write' }));
     await view.locator('.ghost').waitFor({ timeout: 20_000 });
     await screenshot('7-peer');
   }],
@@ -115,8 +115,8 @@ export const CHECKS = [
     await screenshot('5-import');
   }],
   ['the trace view survives a reload of the window', async ({ workbench, page }) => {
-    await page.locator('.tab', { hasText: 'Trace: desk.iommu' }).click();
-    await workbench.view.locator('.row.action', { hasText: 'dma gpu0 write' }).click();
+    await workbench.click(page.locator('.tab', { hasText: 'Trace: desk.iommu' }));
+    await workbench.click(workbench.view.locator('.row.action', { hasText: 'dma gpu0 write' }));
     await workbench.view.locator('.heading h1', { hasText: 'dma gpu0 write' }).waitFor({ timeout: 20_000 });
     // The editor stores the state of views a moment later.
     await page.waitForTimeout(2000);

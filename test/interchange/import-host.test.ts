@@ -201,15 +201,18 @@ describe('any input', () => {
 
   it('takes time in proportion to its length', () => {
     const segment = (index: number): string => DESK.replace(/^(\d\d:)/gm, `${index.toString(16).padStart(4, '0')}:$1`);
-    const seconds = (count: number): number => {
+    /** On-CPU time in microseconds. */
+    const cost = (count: number): number => {
       const text = Array.from({ length: count }, (_, index) => segment(index)).join('');
-      const start = performance.now();
+      const before = process.cpuUsage();
       importHost({ lspci: text });
-      return performance.now() - start;
+      const { user, system } = process.cpuUsage(before);
+      return user + system;
     };
-    seconds(200);
-    const small = Math.min(seconds(200), seconds(200), seconds(200));
-    expect(Math.min(seconds(1600), seconds(1600))).toBeLessThan(small * 8 * 4);
+    cost(400);
+    const small = Math.min(cost(400), cost(400), cost(400));
+    /* Eight times the input: linear is 8, quadratic 64. */
+    expect(Math.min(cost(3200), cost(3200)) / small).toBeLessThan(40);
   });
 });
 

@@ -49,10 +49,21 @@ describe('boot', () => {
     expect(boot({ functions: desktop, buildOptions: ['IOMMU_DEFAULT_DMA_STRICT'] }).device('gpu').group?.defaultDomain?.type).toBe('DMA');
   });
 
-  test('DOM-04: an emulated VT-d unit wants strict mode', () => {
-    const { kernel, device } = boot({ functions: desktop, unit: { cachingMode: true } });
-    expect(device('gpu').group?.defaultDomain?.type).toBe('DMA');
-    expect(kernel.log).toContain('DMAR: IOMMU batching disallowed due to virtualization');
+  test.each([
+    ['vtd', '6.12', '', 'DMA', 'DMAR: IOMMU batching disallowed due to virtualization'],
+    ['vtd', '6.12', 'iommu=pt', 'identity', 'DMAR: IOMMU batching disallowed due to virtualization'],
+    ['vtd', '5.10', '', 'DMA', 'DMAR: Disable batched IOTLB flush due to virtualization'],
+    ['amd-vi', '6.12', '', 'DMA', 'AMD-Vi: Using strict mode due to virtualization'],
+    ['amd-vi', '5.10', '', 'DMA', 'AMD-Vi: Lazy IO/TLB flushing enabled'],
+  ] as const)('DOM-04: an emulated %s unit in %s with "%s"', (architecture, version, commandLine, type, line) => {
+    const { kernel, device } = boot({ functions: desktop, architecture, version, commandLine, unit: { cachingMode: true } });
+    expect(device('gpu').group?.defaultDomain?.type).toBe(type);
+    expect(kernel.log).toContain(line);
+  });
+
+  test('DOM-04: with first-stage tables VT-d stays lazy', () => {
+    const { device } = boot({ functions: desktop, commandLine: 'intel_iommu=on,sm_on', unit: { cachingMode: true, scalableMode: true, firstStage: true } });
+    expect(device('gpu').group?.defaultDomain?.type).toBe('DMA-FQ');
   });
 
   test('DOM-22: a device below an external-facing port gets a DMA domain whatever the choice', () => {

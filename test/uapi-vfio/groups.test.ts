@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { EXTENSION, type Type1, VfioContainer } from '../../server/simulator/uapi/vfio/index.js';
+import { DMA_UNMAP, EXTENSION, type Type1, VfioContainer } from '../../server/simulator/uapi/vfio/index.js';
 import { Lab, outcomeOf, PAGE } from './machine.js';
 
 const attachedGroups = (file: unknown): string[] => ((file as VfioContainer).backend as Type1).state.attachments.map(({ device }) => device.description.name);
@@ -38,6 +38,16 @@ describe('VFG-23: the driver is unbound while its user is there', () => {
     expect(outcomeOf(() => lab.vfio.groupStatus(process, groups[0]!))).toBe('ENODEV');
     expect(outcomeOf(() => lab.map(process, container, 0n, PAGE))).toBe('EINVAL');
     expect(lab.log).toContain('vfio-pci 0000:01:00.0: No device request channel registered, blocked until released by user');
+  });
+
+  test('in the old model it also waits until the group has left its container', async () => {
+    const lab = await Lab.boot('5.13');
+    const process = lab.process();
+    const { groups } = lab.container(process, ['A'], EXTENSION.TYPE1V2);
+    expect(lab.vfio.unbind(lab.device('A'))).toBe('blocked');
+    lab.vfio.unsetContainer(process, groups[0]!);
+    expect(lab.device('A').driver).toBeNull();
+    expect(lab.vfio.groupStatus(process, groups[0]!).viable).toBe(true);
   });
 
   test('with only the group open it goes at once, and the file is dead for ever', async () => {
@@ -90,6 +100,20 @@ describe('VFG-30: VF tokens', () => {
     expect(outcomeOf(() => lab.vfio.getDeviceFd(process, groups[0]!, `0000:01:00.0 vf_token=${TOKEN}`))).toBe('EINVAL');
     expect(outcomeOf(() => lab.vfio.getDeviceFd(process, groups[0]!, '0000:01:00.0 token'))).toBe('EINVAL');
   });
+});
+
+test('VFT-54: while addresses are stale no group may join today; in 2021 one that needs no replay could', async () => {
+  for (const [kernel, errno] of [['5.13', 'EFAULT'], ['6.19', 'EBUSY']] as const) {
+    const lab = await Lab.boot(kernel);
+    const process = lab.process();
+    const { container } = lab.container(process, ['A'], EXTENSION.TYPE1V2);
+    lab.map(process, container, 0n, PAGE);
+    expect(lab.vfio.unmapDma(process, container, { iova: 0n, size: PAGE, flags: DMA_UNMAP.VADDR })).toBe(PAGE);
+    const other = lab.vfio.openGroup(process, lab.device('vgpu0'));
+    const last = lab.vfio.openGroup(process, lab.device('B'));
+    expect(outcomeOf(() => lab.vfio.setContainer(process, last, container))).toBe(kernel === '5.13' ? 'ok' : errno);
+    expect(outcomeOf(() => lab.vfio.setContainer(process, other, container))).toBe(kernel === '5.13' ? 'ok' : errno);
+  }
 });
 
 describe('VFT-03: GET_INFO', () => {

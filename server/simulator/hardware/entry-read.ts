@@ -42,6 +42,8 @@ function decode(field: FieldLayout, words: readonly bigint[]): DecodedField {
 /** Permissions as the walkers carry them. */
 export const READ = 1;
 export const WRITE = 2;
+/** What a request needs of every entry on its way. */
+export const NEEDS = { read: READ, write: WRITE, atomic: READ | WRITE } as const;
 export const permissionOf = (bits: number) => PERMISSIONS[bits & (READ | WRITE)]!;
 const PERMISSIONS = [0, 1, 2, 3].map((bits) => Object.freeze({ read: (bits & READ) !== 0, write: (bits & WRITE) !== 0 }));
 

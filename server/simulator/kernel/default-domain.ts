@@ -5,12 +5,13 @@
 import type { SubjectId } from '../description.js';
 import { Refusal } from '../errno.js';
 import { iova, physical } from '../memory/address.js';
-import { hasWord, lastWord, type CommandLine } from './command-line.js';
+import { lastWord, type CommandLine } from './command-line.js';
 import type { Device, PagingDomain } from './core.js';
 import { IDENTITY, type TranslatedDomain } from './domains.js';
 import type { IommuGroup } from './group.js';
 import { deviceLine } from './log-lines.js';
 import type { KernelProfile } from './profile.js';
+import { wantsStrictByOption } from './strictness.js';
 
 export type DefaultType = 'identity' | 'DMA' | 'DMA-FQ';
 
@@ -36,25 +37,19 @@ function passthroughByCommandLine(commandLine: CommandLine): boolean | undefined
   return lastBoolean(commandLine.get('iommu.passthrough')) ?? (x86 === undefined ? undefined : x86 === 'pt');
 }
 
-/** Options of the drivers that mean `iommu.strict=1` (CMD-04, CMD-10). */
-function strictByDriverOption(commandLine: CommandLine): boolean {
-  return hasWord(commandLine, 'intel_iommu', 'strict') || hasWord(commandLine, 'amd_iommu', 'fullflush');
-}
-
-/** DOM-01 .. DOM-05: the choice for the whole kernel. `cachingMode`: a VT-d unit that is itself emulated wants strict mode (DOM-04). */
-export function globalChoice(profile: KernelProfile, commandLine: CommandLine, hasOption: (name: string) => boolean, cachingMode: boolean): GlobalChoice {
+/** DOM-01 .. DOM-05: the choice for the whole kernel. `unitsWantStrict`: some driver asks for strict mode (DOM-04). */
+export function globalChoice(profile: KernelProfile, commandLine: CommandLine, hasOption: (name: string) => boolean, unitsWantStrict: boolean): GlobalChoice {
   const asked = passthroughByCommandLine(commandLine);
   const passthrough = asked ?? hasOption('IOMMU_DEFAULT_PASSTHROUGH');
   const strictAsked = lastBoolean(commandLine.get('iommu.strict'));
-  const strict = strictAsked ?? (hasOption('IOMMU_DEFAULT_DMA_STRICT') || strictByDriverOption(commandLine));
+  const strict = strictAsked ?? (hasOption('IOMMU_DEFAULT_DMA_STRICT') || wantsStrictByOption(commandLine));
   const suffix = (byCommandLine: boolean): string => (byCommandLine ? ' (set via kernel command line)' : profile.trailingBlank ? ' ' : '');
   const messages = [`iommu: Default domain type: ${passthrough ? 'Passthrough' : 'Translated'}${suffix(asked !== undefined)}`];
   if (profile.lazyType && !passthrough) {
     messages.push(`iommu: DMA domain TLB invalidation policy: ${strict ? 'strict' : 'lazy'} mode${suffix(strictAsked !== undefined)}`);
   }
   if (passthrough) return { type: 'identity', messages };
-  if (cachingMode && !strict) messages.push('DMAR: IOMMU batching disallowed due to virtualization');
-  return { type: profile.lazyType && !strict && !cachingMode ? 'DMA-FQ' : 'DMA', messages };
+  return { type: profile.lazyType && !strict && !unitsWantStrict ? 'DMA-FQ' : 'DMA', messages };
 }
 
 /** What a device's IOMMU driver insists on, or null (DOM-10, DOM-11, DOM-22). */

@@ -17,9 +17,10 @@ export function writeGroupType(group: IommuGroup, word: string, writer: Writer, 
   const current = group.defaultDomain?.type;
   if (current === undefined) throw refuse('EINVAL', 'TYP-02', `IOMMU group ${group.id} has no default domain`);
   const asked = askedType(word, maker);
-  if (asked === 'DMA-FQ' && current === 'DMA') return goLazy(group);
-  if (maker.profile.groupType === 'single-unbound') checkSingleUnbound(group, maker);
-  else checkUnowned(group);
+  const becomesLazy = asked === 'DMA-FQ' && current === 'DMA'; // TYP-04: drivers and owners do not matter
+  if (maker.profile.groupType === 'single-unbound') checkSingleUnbound(group, becomesLazy, maker);
+  else if (!becomesLazy) checkUnowned(group);
+  if (becomesLazy) return goLazy(group);
   const type = groupType(group, choice, asked === 'auto' ? null : asked, maker.profile);
   if (type === null) throw refuse('EINVAL', 'TYP-09', `a device of IOMMU group ${group.id} needs another type than ${word}`, group);
   if (type !== current) setUpDefaultDomain(group, type, maker);
@@ -38,13 +39,14 @@ function goLazy(group: IommuGroup): void {
 }
 
 /** TYP-05 .. TYP-07 up to 6.3: one device, without driver, on its default domain. */
-function checkSingleUnbound(group: IommuGroup, maker: DomainMaker): void {
+function checkSingleUnbound(group: IommuGroup, becomesLazy: boolean, maker: DomainMaker): void {
   const [only, ...others] = group.devices;
   const say = (text: string): void => void maker.log.push(only === undefined ? text : deviceLine(only, text));
   if (only === undefined || others.length > 0) {
     maker.log.push('iommu: Cannot change default domain: Group has more than one device');
     throw refuse('EINVAL', 'TYP-05', `IOMMU group ${group.id} has ${group.devices.length} devices`, group);
   }
+  if (becomesLazy) return;
   if (only.driver !== null) {
     say('Device is still bound to driver');
     throw refuse('EBUSY', 'TYP-06', `${only.name} is still bound to ${only.driver}`, group);

@@ -11,6 +11,7 @@ import { DriverCore } from './driver-core.js';
 import { IommuGroup, type Effect, type GroupSurroundings } from './group.js';
 import { writeGroupType, type Writer } from './group-type.js';
 import type { KernelProfile } from './profile.js';
+import { unitMessages, wantsStrict } from './unit-messages.js';
 
 /** What boot found: the machine below the kernel, and who is grouped with whom. */
 export interface BootFindings extends DeviceFacts {
@@ -149,9 +150,10 @@ export class MachineKernel implements Kernel, DomainMaker, GroupSurroundings {
   }
 
   private chooseDefault(): DefaultType {
-    const cachingMode = this.findings.units.some((unit) => unit.description.cachingMode);
-    const choice = globalChoice(this.profile, this.findings.commandLine, (name) => this.buildOption(name), cachingMode);
-    if (this.findings.units.length > 0) this.log.push(...choice.messages);
+    const boot = { release: this.profile.release, commandLine: this.findings.commandLine };
+    const units = this.findings.units.map((unit) => unit.description);
+    const choice = globalChoice(this.profile, boot.commandLine, (name) => this.buildOption(name), units.some((unit) => wantsStrict(unit, boot)));
+    if (units.length > 0) this.log.push(...choice.messages, ...unitMessages(units, boot));
     return choice.type;
   }
 

@@ -3,7 +3,7 @@ import type { SubjectId } from '../../description.js';
 import { frameOf, frameOfEntry, highHalf, lowHalf } from '../../memory/frame.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import type { TraceSink } from '../../trace/events.js';
-import { EntryRead, READ, WRITE } from '../entry-read.js';
+import { EntryRead } from '../entry-read.js';
 import { levelShift } from '../radix-table.js';
 import { FLAG } from './events.js';
 import { HOST_ENTRY } from './layouts.js';
@@ -135,5 +135,3 @@ function noteOf(low: number, flags: number, leaf: boolean): string {
   if ((flags & FLAG.reserved) !== 0) return 'a reserved bit is set';
   return (flags & FLAG.permission) !== 0 ? 'this access is not allowed here' : 'NextLevel does not fit this level or address';
 }
-
-export const NEEDS = { read: READ, write: WRITE, atomic: READ | WRITE } as const;

@@ -26,6 +26,10 @@ export interface VtdCapabilities {
   readonly pasidBits: number;
 }
 
+/** By level of a leaf: its bytes, and its 4 KiB frames. */
+export const LEAF_BYTES = [0n, 1n << 12n, 1n << 21n, 1n << 30n];
+export const LEAF_FRAMES = [0, 1, 512, 512 * 512];
+
 const DEFAULT_ADDRESS_WIDTH = 48;
 const DEFAULT_PHYSICAL_WIDTH = 46;
 const ALL_SIZES = (1n << 12n) | (1n << 21n) | (1n << 30n);

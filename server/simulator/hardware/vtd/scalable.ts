@@ -5,8 +5,8 @@ import { addressOf, frameOf, highHalf, lowHalf } from '../../memory/frame.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import type { TraceSink } from '../../trace/events.js';
 import type { UnitAnswer, UnitRequest } from '../architecture.js';
-import { permissionOf, READ, WRITE } from '../entry-read.js';
-import { widthOfLevels, type VtdCapabilities } from './capabilities.js';
+import { NEEDS, permissionOf } from '../entry-read.js';
+import { LEAF_BYTES, LEAF_FRAMES, widthOfLevels, type VtdCapabilities } from './capabilities.js';
 import { vtdFault } from './faults.js';
 import { FirstStage, type FirstStageAccess } from './first-stage.js';
 import { inWindow, pageTouchesWindow } from './interrupt-window.js';
@@ -16,10 +16,6 @@ import type { SecondStage, WalkCodes } from './second-stage.js';
 
 /** VTD-45: the text and one implementation say 0x79 for both directions. */
 const SECOND_STAGE_CODES: WalkCodes = { topUnreadable: 0x7b, unreadable: 0x78, noWrite: 0x79, noRead: 0x79, reserved: 0x7a };
-const NEEDS = { read: READ, write: WRITE, atomic: READ | WRITE } as const;
-/** By level of the leaf: bytes, and 4 KiB frames. */
-const PAGE_SIZES = [0n, 1n << 12n, 1n << 21n, 1n << 30n];
-const FRAMES = [0, 1, 512, 512 * 512];
 
 /** VTD-43: the bits above the highest indexed one repeat it. */
 function isCanonical(address: bigint, levels: number): boolean {
@@ -93,9 +89,9 @@ export class ScalableMode {
 
   private found(request: UnitRequest, frame: number, level: number, allowed: number): UnitAnswer {
     if (allowed === 0) return { kind: 'address', address: 0n as PhysicalAddress, ...permissionOf(0), pageSize: 4096n };
-    if (pageTouchesWindow(frame, FRAMES[level]!)) return this.fault(0x87); // VTD-23
+    if (pageTouchesWindow(frame, LEAF_FRAMES[level]!)) return this.fault(0x87); // VTD-23
     const address = addressOf(frame, lowHalf(request.address) & 0xfff) as PhysicalAddress;
-    return { kind: 'address', address, ...permissionOf(allowed), pageSize: PAGE_SIZES[level]! };
+    return { kind: 'address', address, ...permissionOf(allowed), pageSize: LEAF_BYTES[level]! };
   }
 
   private fault(code: number): UnitAnswer {

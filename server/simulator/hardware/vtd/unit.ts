@@ -6,8 +6,8 @@ import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import type { TraceSink } from '../../trace/events.js';
 import type { DeviceEntry, DriverProfile, IommuArchitecture, IommuUnit, PageTable, UnitAnswer, UnitCapabilities, UnitFault, UnitRequest } from '../architecture.js';
 import { interruptRemappingAllowed, optionWords } from '../command-line.js';
-import { permissionOf, READ, WRITE } from '../entry-read.js';
-import { vtdCapabilities, widthOfLevels, type VtdCapabilities } from './capabilities.js';
+import { NEEDS, permissionOf, READ, WRITE } from '../entry-read.js';
+import { LEAF_BYTES, LEAF_FRAMES, vtdCapabilities, widthOfLevels, type VtdCapabilities } from './capabilities.js';
 import { DeviceLookup, TRANSLATION_TYPE } from './device-lookup.js';
 import { vtdDriver, type VtdDriver } from './driver.js';
 import { faultLines, faultReason, vtdFault } from './faults.js';
@@ -17,9 +17,6 @@ import { ScalableMode } from './scalable.js';
 import { newFirstStage, ScalableDeviceTables } from './scalable-writer.js';
 import { LEGACY_CODES, SecondStage } from './second-stage.js';
 import { DeviceTables, domainLevels, newSecondStage } from './table-writer.js';
-
-/** What a request needs of every entry on its way; a translation request takes what there is. */
-const NEEDS = { read: READ, write: WRITE, atomic: READ | WRITE } as const;
 
 export class VtdUnit implements IommuUnit {
   readonly domainCompatibilityKey: string;
@@ -103,7 +100,7 @@ export class VtdUnit implements IommuUnit {
 
   private newIdentityTable(): PageTable {
     const table = this.createPageTable();
-    const largest = PAGE_SIZES.findLast((page) => (this.hardware.pageSizes & page) !== 0n)!;
+    const largest = LEAF_BYTES.findLast((page) => (this.hardware.pageSizes & page) !== 0n)!;
     const reach = largest * IDENTITY_LEAVES;
     const size = table.aperture.last < reach ? table.aperture.last + 1n : reach;
     table.map(table.aperture.start, 0n as PhysicalAddress, size, { read: true, write: true });
@@ -162,9 +159,9 @@ export class VtdUnit implements IommuUnit {
   private found(request: UnitRequest): UnitAnswer {
     const { frame, level, allowed } = this.secondStage;
     if (allowed === 0) return { kind: 'address', address: 0n as PhysicalAddress, ...permissionOf(0), pageSize: 4096n };
-    if (pageTouchesWindow(frame, FRAMES[level]!)) return vtdFault(0x0e, this.devices.faultsDisabled); // VTD-23
+    if (pageTouchesWindow(frame, LEAF_FRAMES[level]!)) return vtdFault(0x0e, this.devices.faultsDisabled); // VTD-23
     const address = addressOf(frame, lowHalf(request.address) & 0xfff) as PhysicalAddress;
-    return { kind: 'address', address, read: (allowed & READ) !== 0, write: (allowed & WRITE) !== 0, pageSize: PAGE_SIZES[level]! };
+    return { kind: 'address', address, read: (allowed & READ) !== 0, write: (allowed & WRITE) !== 0, pageSize: LEAF_BYTES[level]! };
   }
 
   /** The address is used as it is; protected regions still count (VTD-24). */
@@ -186,9 +183,6 @@ export class VtdUnit implements IommuUnit {
 
 /** RTADDR.TTM = 01 */
 const SCALABLE_TABLES = 0x400n;
-/** By level of the leaf: bytes, and 4 KiB frames. */
-const PAGE_SIZES = [0n, 1n << 12n, 1n << 21n, 1n << 30n];
-const FRAMES = [0, 1, 512, 512 * 512];
 /** A one-to-one table has at most so many leaves, whatever RAM there is. */
 const IDENTITY_LEAVES = 1n << 18n;
 

@@ -2,6 +2,7 @@
 import { Refusal } from '../../errno.js';
 import type { Device, Group } from '../../kernel/core.js';
 import { deviceLine } from '../../kernel/log-lines.js';
+import { isOn } from '../vfio/registry.js';
 import type { IommufdContext } from './context.js';
 import { allocatePagingHwpt, AUTOMATIC, Hwpt } from './hwpt.js';
 import { Ioas } from './ioas.js';
@@ -222,7 +223,7 @@ export function bindDevice(context: IommufdContext, device: Device): BoundDevice
 function checkInterruptIsolation({ kernel }: IommufdContext, device: Device, group: Group): void {
   const exposed = group.devices.filter((member) => !member.unit?.capabilities().isolatedMsi);
   if (exposed.length === 0) return;
-  if (!/^(1|y|on)/i.test(kernel.moduleParameter('iommufd', 'allow_unsafe_interrupts') ?? '')) {
+  if (!isOn(kernel.moduleParameter('iommufd', 'allow_unsafe_interrupts'))) {
     throw new Refusal('EPERM', 'IFD-30', `interrupts of ${exposed[0]!.name} are not isolated from the rest of the machine, and iommufd.allow_unsafe_interrupts is off`, exposed.map((member) => member.subject));
   }
   kernel.log.push(deviceLine(device, INSECURE_INTERRUPTS));

@@ -3,8 +3,6 @@ import { Refusal } from '../../errno.js';
 import { hex } from '../../memory/address.js';
 
 interface IoctlSpec {
-  /** Last byte of the command. */
-  readonly number: number;
   /** Bytes of the structure: the least that is accepted, and all that the kernel knows. */
   readonly minimum: number;
   readonly full: number;
@@ -15,25 +13,25 @@ interface IoctlSpec {
 }
 
 /** IFD-08. */
-export const IOCTLS = {
-  IOMMU_DESTROY: { number: 0x80, minimum: 8, full: 8, since: 6002 },
-  IOMMU_IOAS_ALLOC: { number: 0x81, minimum: 12, full: 12, flags: 0, since: 6002 },
-  IOMMU_IOAS_ALLOW_IOVAS: { number: 0x82, minimum: 24, full: 24, since: 6002 },
-  IOMMU_IOAS_COPY: { number: 0x83, minimum: 40, full: 40, flags: 7, since: 6002 },
-  IOMMU_IOAS_IOVA_RANGES: { number: 0x84, minimum: 32, full: 32, since: 6002 },
-  IOMMU_IOAS_MAP: { number: 0x85, minimum: 40, full: 40, flags: 7, since: 6002 },
-  IOMMU_IOAS_UNMAP: { number: 0x86, minimum: 24, full: 24, since: 6002 },
-  IOMMU_OPTION: { number: 0x87, minimum: 24, full: 24, since: 6002 },
-  IOMMU_VFIO_IOAS: { number: 0x88, minimum: 12, full: 12, since: 6002 },
-  IOMMU_HWPT_ALLOC: { number: 0x89, minimum: 24, full: 48, since: 6007 },
-  IOMMU_GET_HW_INFO: { number: 0x8a, minimum: 32, full: 40, since: 6006 },
-  IOMMU_HWPT_SET_DIRTY_TRACKING: { number: 0x8b, minimum: 16, full: 16, flags: 1, since: 6007 },
-  IOMMU_HWPT_GET_DIRTY_BITMAP: { number: 0x8c, minimum: 48, full: 48, flags: 1, since: 6007 },
-  IOMMU_HWPT_INVALIDATE: { number: 0x8d, minimum: 32, full: 32, since: 6008 },
-  IOMMU_FAULT_QUEUE_ALLOC: { number: 0x8e, minimum: 16, full: 16, flags: 0, since: 6011 },
-  IOMMU_IOAS_MAP_FILE: { number: 0x8f, minimum: 40, full: 40, flags: 7, since: 6013 },
-  IOMMU_VIOMMU_ALLOC: { number: 0x90, minimum: 24, full: 40, flags: 0, since: 6013 },
-  IOMMU_IOAS_CHANGE_PROCESS: { number: 0x92, minimum: 8, full: 8, since: 6014 },
+const IOCTLS = {
+  IOMMU_DESTROY: { minimum: 8, full: 8, since: 6002 },
+  IOMMU_IOAS_ALLOC: { minimum: 12, full: 12, flags: 0, since: 6002 },
+  IOMMU_IOAS_ALLOW_IOVAS: { minimum: 24, full: 24, since: 6002 },
+  IOMMU_IOAS_COPY: { minimum: 40, full: 40, flags: 7, since: 6002 },
+  IOMMU_IOAS_IOVA_RANGES: { minimum: 32, full: 32, since: 6002 },
+  IOMMU_IOAS_MAP: { minimum: 40, full: 40, flags: 7, since: 6002 },
+  IOMMU_IOAS_UNMAP: { minimum: 24, full: 24, since: 6002 },
+  IOMMU_OPTION: { minimum: 24, full: 24, since: 6002 },
+  IOMMU_VFIO_IOAS: { minimum: 12, full: 12, since: 6002 },
+  IOMMU_HWPT_ALLOC: { minimum: 24, full: 48, since: 6007 },
+  IOMMU_GET_HW_INFO: { minimum: 32, full: 40, since: 6006 },
+  IOMMU_HWPT_SET_DIRTY_TRACKING: { minimum: 16, full: 16, flags: 1, since: 6007 },
+  IOMMU_HWPT_GET_DIRTY_BITMAP: { minimum: 48, full: 48, flags: 1, since: 6007 },
+  IOMMU_HWPT_INVALIDATE: { minimum: 32, full: 32, since: 6008 },
+  IOMMU_FAULT_QUEUE_ALLOC: { minimum: 16, full: 16, flags: 0, since: 6011 },
+  IOMMU_IOAS_MAP_FILE: { minimum: 40, full: 40, flags: 7, since: 6013 },
+  IOMMU_VIOMMU_ALLOC: { minimum: 24, full: 40, flags: 0, since: 6013 },
+  IOMMU_IOAS_CHANGE_PROCESS: { minimum: 8, full: 8, since: 6014 },
 } as const satisfies Record<string, IoctlSpec>;
 
 export type IoctlName = keyof typeof IOCTLS;

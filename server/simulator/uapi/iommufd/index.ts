@@ -17,7 +17,7 @@ import * as tables from './page-tables.js';
 export { MAP_FLAGS, OPTION, OPTION_OP, VFIO_IOAS_OP } from './address-spaces.js';
 export { CdevFile } from './cdev.js';
 export { IommufdFile } from './compat-container.js';
-export { IOCTLS, type Envelope, type IoctlName } from './dispatch.js';
+export type { Envelope } from './dispatch.js';
 export { HWPT_FLAGS } from './hwpt.js';
 export type { MemoryFile } from './pages.js';
 

@@ -86,15 +86,23 @@ export class Pages {
   /** IOP-30: who may lock anything when the object is made is never checked afterwards. */
   private readonly exempt: boolean;
 
+  private payer: Payer;
+
   /** @param process who is charged */
   constructor(
     readonly source: PageSource,
-    public process: Process,
+    process: Process,
     readonly writable: boolean,
     private readonly mode: AccountMode,
   ) {
     this.offset = source.start % PAGE_SIZE;
     this.exempt = process.has('IPC_LOCK');
+    this.payer = payerFor(process, mode);
+  }
+
+  /** The process that is charged. */
+  get process(): Process {
+    return this.payer.process;
   }
 
   /**
@@ -156,21 +164,20 @@ export class Pages {
 
   /** IFD-22: from now on `process` pays for what is pinned. @throws Refusal ENOMEM; nothing changes then */
   chargeInstead(process: Process): void {
-    const pages = this.pinnedPages;
-    const from = this.process;
-    this.count(process, pages);
-    this.count(from, -pages);
-    this.process = process;
+    const before = this.payer;
+    const next = payerFor(process, this.mode);
+    this.count(next, this.pinnedPages);
+    this.count(before, -this.pinnedPages);
+    this.payer = next;
   }
 
   private charge(pages: number): void {
-    this.count(this.process, pages);
+    this.count(this.payer, pages);
     this.pinnedPages += pages;
   }
 
   /** IOP-30: `pages` more, or fewer. @throws Refusal ENOMEM beyond RLIMIT_MEMLOCK */
-  private count(process: Process, pages: number): void {
-    const counter = this.mode === 'user' ? process.user : process;
+  private count({ process, counter }: Payer, pages: number): void {
     if (pages > 0 && !this.exempt && counter.lockedPages + pages > memlockPages(process)) {
       const whose = this.mode === 'user' ? `the user of ${process.name}` : process.name;
       throw new Refusal('ENOMEM', 'IOP-30', `${whose} has ${counter.lockedPages} pages locked; ${pages} more are beyond RLIMIT_MEMLOCK (${process.memlock} bytes)`);
@@ -179,3 +186,11 @@ export class Pages {
     process.pinnedPages += pages;
   }
 }
+
+/** Who is charged: the user as it was then, because a process may change its own. */
+interface Payer {
+  readonly process: Process;
+  readonly counter: { lockedPages: number };
+}
+
+const payerFor = (process: Process, mode: AccountMode): Payer => ({ process, counter: mode === 'user' ? process.user : process });

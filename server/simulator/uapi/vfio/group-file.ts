@@ -117,6 +117,7 @@ export class GroupFile2021 extends GroupFile {
     this.group.users = 0;
     this.group.container = null;
     if (container instanceof VfioContainer) container.remove(this.group);
+    for (const member of [...this.group.members]) wakeWaiting(member);
   }
 }
 

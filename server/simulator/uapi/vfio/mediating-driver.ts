@@ -12,7 +12,7 @@ export class MediatingDriver {
   private readonly held = new Map<bigint, number>();
   /** Where its pins come from while the device is open. */
   memory: MediatedMemory | null = null;
-  /** A driver with a bug: it ignores that its user unmaps (VFT-50's step 8b, IOP-35). */
+  /** A driver with a bug: it ignores that its user unmaps (MDV-22, IOP-35). */
   forgetful = false;
 
   constructor(
@@ -37,13 +37,18 @@ export class MediatingDriver {
   /** The user unmaps a range: everything held in it is given back. */
   unmapped(iova: bigint, size: bigint): void {
     if (this.forgetful) return;
-    const first = iova >> BigInt(PAGE_SHIFT);
-    const last = (iova + size - 1n) >> BigInt(PAGE_SHIFT);
-    for (const [page, times] of [...this.held]) {
-      if (page < first || page > last) continue;
-      for (let i = 0; i < times; i++) this.memory?.unpinPages(page * PAGE_SIZE, 1);
+    for (const page of this.heldWithin(iova, size)) {
+      for (let times = this.held.get(page) ?? 0; times > 0; times--) this.memory?.unpinPages(page * PAGE_SIZE, 1);
       this.held.delete(page);
     }
+  }
+
+  /** Held pages of a range: by page when the range is the smaller of the two. */
+  private heldWithin(iova: bigint, size: bigint): bigint[] {
+    const first = iova >> BigInt(PAGE_SHIFT);
+    const last = (iova + size - 1n) >> BigInt(PAGE_SHIFT);
+    if (last - first < BigInt(this.held.size)) return [...pageNumbers(iova, Number(last - first) + 1)].filter((page) => this.held.has(page));
+    return [...this.held.keys()].filter((page) => page >= first && page <= last);
   }
 
   /** The device is closed: nothing may stay pinned. */

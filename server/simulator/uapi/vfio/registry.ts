@@ -140,7 +140,7 @@ export class VfioRegistry implements DriverListener {
     throw new Refusal('BUG', 'OLD-04', `${driver} bound to ${device.name} while a user has group ${group.nodeName}: vfio_iommu_group_notifier hits a BUG()`, [device.subject]);
   }
 
-  /** VFG-23: the driver's remove waits until nobody has the device open. */
+  /** VFG-23: the driver's remove waits until nobody has the device open; in the old model also until its last device's group left its container. */
   remove(device: Device): void {
     const registered = this.byDevice.get(device);
     if (registered === undefined) return;
@@ -148,6 +148,9 @@ export class VfioRegistry implements DriverListener {
       registered.leaving = this.kernel.profile.ownership === 'dma-owner';
       this.kernel.log.push(`vfio-pci ${device.name}: No device request channel registered, blocked until released by user`);
       throw new Refusal('EBUSY', 'VFG-23', `${device.name} is open: the driver's remove waits until its user closes it`, [device.subject]);
+    }
+    if (this.kernel.profile.ownership === 'viability' && registered.group.users > 0 && registered.group.members.size === 1) {
+      throw new Refusal('EBUSY', 'VFG-23', `group ${registered.group.nodeName} is in a container: the driver's remove waits until it leaves`, [device.subject]);
     }
     this.unregister(registered);
   }

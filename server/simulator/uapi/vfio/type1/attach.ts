@@ -14,37 +14,37 @@ import type { HardwareDomain, Type1State } from './state.js';
 
 /** VFT-10 .. VFT-14: the domain is chosen by the bus of the group, and mediated devices are asked what they are. */
 export function attachGroup2021(state: Type1State, group: VfioGroup, process: Process, aux: AuxDomains): void {
-  refuseDuplicate(state, group, 'VFT-10'); //                                      1
+  refuseDuplicate(state, group, 'VFT-10'); // step 1
   const devices = group.iommuGroup.devices;
-  if (new Set(devices.map((device) => device.bus)).size > 1) { //                   3
+  if (new Set(devices.map((device) => device.bus)).size > 1) { // step 3
     throw new Refusal('EINVAL', 'VFT-10', `the devices of group ${group.nodeName} are on different buses, and the domain is allocated by bus`, group.subjects());
   }
-  const mediated = devices[0]?.bus === 'mdev'; //                                   4
+  const mediated = devices[0]?.bus === 'mdev'; // step 4
   const parent = mediated ? commonIommuDevice(devices) : null;
   if (mediated && parent === null) return joinSoftwareGroups(state, group, 'external domain');
   const attachment = parent === null ? new HardwareAttachment(state.kernel, group, devices[0]!) : borrowingAttachment(group, parent, aux);
-  const domain = allocateDomain(state, attachment); //                              5
-  if (state.nesting) enableNesting(state, domain); //                              6
+  const domain = allocateDomain(state, attachment); // step 5
+  if (state.nesting) enableNesting(state, domain); // step 6
   attachToNewDomain(state, attachment, domain, process, {
-    isolated: () => everyUnitOfTheBus(state, attachment.device, (unit) => unit.capabilities().isolatedMsi), //        13
-    coherent: () => everyUnitOfTheBus(state, attachment.device, (unit) => unit.capabilities().enforceCacheCoherency), // 14
+    isolated: () => everyUnitOfTheBus(state, attachment.device, (unit) => unit.capabilities().isolatedMsi), // step 13
+    coherent: () => everyUnitOfTheBus(state, attachment.device, (unit) => unit.capabilities().enforceCacheCoherency), // step 14
   });
 }
 
 /** VFT-15, VFT-16: the driver said at registration what its device is, and the domain is allocated for the device. */
 export function attachGroup(state: Type1State, group: VfioGroup, process: Process): void {
-  if (state.staleAddresses > 0) { //                                               1
+  if (state.staleAddresses > 0) { // step 1
     throw new Refusal('EBUSY', 'VFT-15', 'virtual addresses of mappings are being updated (VFIO_DMA_UNMAP_FLAG_VADDR)');
   }
-  refuseDuplicate(state, group, 'VFT-15'); //                                      2
-  if (group.kind === 'emulated') return joinSoftwareGroups(state, group, 'emulated groups'); // 3
+  refuseDuplicate(state, group, 'VFT-15'); // step 2
+  if (group.kind === 'emulated') return joinSoftwareGroups(state, group, 'emulated groups'); // step 3
   const devices = group.iommuGroup.devices;
   const attachment = new HardwareAttachment(state.kernel, group, devices[0]!);
-  const domain = allocateDomain(state, attachment); //                              4
-  if (state.nesting) enableNesting(state, domain); //                              5
+  const domain = allocateDomain(state, attachment); // step 4
+  if (state.nesting) enableNesting(state, domain); // step 5
   attachToNewDomain(state, attachment, domain, process, {
-    isolated: () => devices.every((device) => device.unit?.capabilities().isolatedMsi ?? false), // 12
-    coherent: () => (domain.enforcesCoherency = domain.unit.capabilities().enforceCacheCoherency), // 13
+    isolated: () => devices.every((device) => device.unit?.capabilities().isolatedMsi ?? false), // step 12
+    coherent: () => (domain.enforcesCoherency = domain.unit.capabilities().enforceCacheCoherency), // step 13
   });
 }
 
@@ -58,21 +58,21 @@ interface HardwareQuestions {
 function attachToNewDomain(state: Type1State, attachment: Attachment, domain: PagingDomain, process: Process, ask: HardwareQuestions): void {
   let attached = false;
   try {
-    attachment.attach(domain); //                                                  7
+    attachment.attach(domain); // step 7
     attached = true;
-    const list = usableAddresses(state, attachment, domain); //                    8 to 11
-    if (!ask.isolated() && !unsafeInterruptsAllowed(state)) throw noInterruptIsolation(state, attachment); // 13
-    const fresh: HardwareDomain = { domain, coherent: ask.coherent(), attachments: [attachment] }; // 14
-    const joined = joinExisting(state, attachment, fresh); //                      15
+    const list = usableAddresses(state, attachment, domain); // steps 8 to 11
+    if (!ask.isolated() && !unsafeInterruptsAllowed(state)) throw noInterruptIsolation(state, attachment); // step 13
+    const fresh: HardwareDomain = { domain, coherent: ask.coherent(), attachments: [attachment] }; // step 14
+    const joined = joinExisting(state, attachment, fresh); // step 15
     attached = joined === null;
     if (joined === null) {
-      replay(state, domain, process); //                                           17
-      state.domains = [fresh, ...state.domains]; //                                18
+      replay(state, domain, process); // step 17
+      state.domains = [fresh, ...state.domains]; // step 18
     } else {
       domain.free();
     }
     state.updatePageSizes();
-    state.iovaList = list; //                                                      19
+    state.iovaList = list; // step 19
     state.nonPinningGroups++;
   } catch (refusal) {
     if (attached) attachment.detach(domain);
@@ -170,6 +170,7 @@ const sameOperations = (a: HardwareDomain, b: HardwareDomain): boolean => a.doma
 
 /** VFT-30, VFT-31: what is mapped already is mapped in the new domain too; what was never pinned is pinned now. */
 function replay(state: Type1State, domain: PagingDomain, process: Process): void {
+  if (state.staleAddresses > 0) throw new Refusal('EFAULT', 'VFT-54', 'the replay waits for the virtual addresses that were taken away, until the container is closed');
   const pinnedNow: { readonly mapping: Mapping; readonly lockedBefore: number }[] = [];
   try {
     for (const { value: mapping } of state.mappings.entries()) {
