@@ -8,6 +8,8 @@ export const KEYWORD_DOCS: Readonly<Record<string, string>> = {
   cmdline: 'The kernel command line.',
   options: 'Build options of the kernel, without `CONFIG_`; `!NAME` for one that is off.',
   parameters: 'Module parameters: `parameters "vfio_iommu_type1.allow_unsafe_interrupts=1"`.',
+  grouping: 'How the kernel forms IOMMU groups: `grouping classic` as every kernel does, `grouping 2025-rework` as a series proposed that was never merged.',
+  '2025-rework': 'Isolation as a property of a whole bus, as the series "Fix incorrect iommu_groups with PCIe ACS" of 2025 proposed it.',
   cpu: 'CPU vendor: `intel`, `amd`, `arm`, `other` or `unknown`.',
   memory: 'RAM of a host, or memory of a VM, process or scenario.',
   iommu: 'An IOMMU unit: `iommu dmar0 : vtd { … }`.',

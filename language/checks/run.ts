@@ -18,6 +18,7 @@ const CHECKS: Checks = {
   Host: [names.hostNamesMustBeUnique, fabric.pciAddressesMustBeUnique, amounts.memoryRangesMustNotOverlap],
   Kernel: [amounts.kernelVersionsMustBeginWithTwoNumbers],
   Cpu: [words.vendorsMustBeKnown],
+  Grouping: [words.groupingsMustBeKnown],
   Iommu: [words.architecturesMustBeKnown, (node, report) => words.propertiesMustBeGivenOnce(node.properties, report)],
   Register: [steps.registersHaveNoEffectYet],
   PciFunction: [

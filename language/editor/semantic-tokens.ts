@@ -36,6 +36,7 @@ const HIGHLIGHTERS: Readonly<Record<string, readonly Highlighter<never>[]>> = {
   ReservedRegion: [property('type', SemanticTokenTypes.enumMember)],
   MemoryKind: [property('kind', SemanticTokenTypes.enumMember)],
   Cpu: [property('vendor', SemanticTokenTypes.enumMember)],
+  Grouping: [property('algorithm', SemanticTokenTypes.enumMember)],
   Kernel: [property('version', SemanticTokenTypes.number)],
   Binding: [property('driver', SemanticTokenTypes.enumMember)],
   Dma: [property('access', SemanticTokenTypes.keyword), property('words', SemanticTokenTypes.enumMember)],

@@ -1,6 +1,6 @@
 /** A host: kernel, memory, IOMMU units, devices outside of the fabric, reserved regions, bindings. */
 import type {
-  HostDescription, IommuArchitectureName, IommuDescription, KernelDescription, MediatedDeviceDescription, MediatedKind, PlatformDeviceDescription,
+  GroupingName, HostDescription, IommuArchitectureName, IommuDescription, KernelDescription, MediatedDeviceDescription, MediatedKind, PlatformDeviceDescription,
   ReservedRegionDescription, ReservedType, SubjectId,
 } from '../../server/simulator/description.js';
 import type { AddressRange, PhysicalAddress } from '../../server/simulator/memory/address.js';
@@ -21,6 +21,7 @@ export const ARCHITECTURES: Readonly<Record<string, IommuArchitectureName>> = {
   'vtd': 'vtd', 'amd-vi': 'amd-vi', 'smmuv3': 'smmuv3', 'riscv': 'riscv-iommu', 'riscv-iommu': 'riscv-iommu', 'virtio-iommu': 'virtio-iommu',
 };
 export const CPU_VENDORS = ['intel', 'amd', 'arm', 'other', 'unknown'] as const;
+export const GROUPINGS: readonly GroupingName[] = ['classic', '2025-rework'];
 export const MEDIATED_KINDS: readonly MediatedKind[] = ['software', 'software-no-dma', 'parent-aux', 'parent-rid'];
 export const RESERVED_TYPES: readonly ReservedType[] = ['direct', 'direct-relaxable', 'reserved', 'msi', 'software-msi'];
 
@@ -59,6 +60,7 @@ export function lowerHost(context: Context, source: HostSource): HostDescription
 function lowerKernel(context: Context, host: SubjectId, { node, items }: HostSource): KernelDescription {
   const kernel = items.find(ast.isKernel);
   const clauses = kernel?.clauses ?? [];
+  const grouping = clauses.findLast(ast.isGrouping)?.algorithm;
   const vendor = oneOf(CPU_VENDORS, items.find(ast.isCpu)?.vendor, 'unknown');
   return {
     id: context.book.add(`${host}/kernel`, kernel ?? node),
@@ -66,6 +68,7 @@ function lowerKernel(context: Context, host: SubjectId, { node, items }: HostSou
     commandLine: clauses.filter(ast.isCommandLine).map((clause) => clause.text ?? '').join(' '),
     buildOptions: clauses.filter(ast.isBuildOptions).flatMap((clause) => clause.options.map((option) => option.replace(/\s+/g, ''))),
     moduleParameters: clauses.filter(ast.isModuleParameters).flatMap((clause) => clause.parameters),
+    ...(grouping === undefined ? {} : { grouping: oneOf(GROUPINGS, grouping, 'classic') }),
     cpuVendor: vendor === 'unknown' ? vendorByUnit(items) : vendor,
   };
 }

@@ -50,8 +50,13 @@ export interface KernelDescription {
   readonly buildOptions: readonly string[];
   /** Module parameters, "vfio_iommu_type1.allow_unsafe_interrupts=1". */
   readonly moduleParameters: readonly string[];
+  /** How groups are formed; undefined = as every released kernel does. */
+  readonly grouping?: GroupingName;
   readonly cpuVendor: 'intel' | 'amd' | 'arm' | 'other' | Unknown;
 }
+
+/** The algorithm of all released kernels, or the one that a series of 2025 proposed (GR5-01 ..). */
+export type GroupingName = 'classic' | '2025-rework';
 
 export type IommuArchitectureName = 'vtd' | 'amd-vi' | 'smmuv3' | 'riscv-iommu' | 'virtio-iommu';
 

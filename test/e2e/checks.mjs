@@ -118,8 +118,8 @@ export const CHECKS = [
     await workbench.click(page.locator('.tab', { hasText: 'Trace: desk.iommu' }));
     await workbench.click(workbench.view.locator('.row.action', { hasText: 'dma gpu0 write' }));
     await workbench.view.locator('.heading h1', { hasText: 'dma gpu0 write' }).waitFor({ timeout: 20_000 });
-    // The editor stores the state of views a moment later.
-    await page.waitForTimeout(2000);
+    // The editor in the browser writes down the state of views every five seconds.
+    await page.waitForTimeout(7000);
     await workbench.reload();
     await workbench.view.locator('.heading h1', { hasText: 'dma gpu0 write' }).waitFor({ timeout: 60_000 });
   }],

@@ -62,6 +62,9 @@ export interface TableRules {
   };
 }
 
+/** What a table that nobody has written to reads as. */
+const NO_ENTRIES = new Uint32Array(1024);
+
 const FRAMES_BELOW_LEVEL_4 = 0x800_0000;
 
 /** log2 of the bytes that one entry of `level` spans. */
@@ -137,7 +140,7 @@ export class RadixTable implements PageTable {
     const frame = frameOf(iova);
     if (!this.reaches(frame)) return null;
     for (let level = this.levels, table = this.rootFrame; ; level--) {
-      const page = this.memory.pageForWriting(table);
+      const page = this.memory.page(table) ?? NO_ENTRIES;
       const index = indexAt(frame, level);
       const kind = this.rules.format.kind(page, index, level);
       if (kind === EMPTY) return null;
@@ -163,10 +166,9 @@ export class RadixTable implements PageTable {
 
   // ---------------------------------------------------------------------------------------------- growing
 
+  /** Untouched: a table takes memory when its first entry is written. */
   private newTable(): number {
-    const frame = this.memory.allocate();
-    this.memory.pageForWriting(frame);
-    return frame;
+    return this.memory.allocate();
   }
 
   /** Whether an address of `frame` has no bits above those that the levels index. */
@@ -246,7 +248,7 @@ export class RadixTable implements PageTable {
   }
 
   private isEmpty(table: number, level: number): boolean {
-    const page = this.memory.pageForWriting(table);
+    const page = this.memory.page(table) ?? NO_ENTRIES;
     for (let index = 0; index < 512; index++) {
       const kind = this.rules.format.kind(page, index, level);
       if (kind === LEAF || (kind === TABLE && !this.isEmpty(childOf(page, index), level - 1))) return false;
@@ -268,7 +270,7 @@ export class RadixTable implements PageTable {
   /** @returns false at a hole. */
   private clearBelow(table: number, level: number, span: { at: number; end: number; removed: number }): boolean {
     const { format, freesTables } = this.rules;
-    const page = this.memory.pageForWriting(table);
+    const page = this.memory.page(table) ?? NO_ENTRIES;
     const frames = framesOf(levelShift(level));
     for (let index = indexAt(span.at, level); index < 512 && span.at < span.end; index++) {
       const kind = format.kind(page, index, level);
@@ -303,7 +305,7 @@ export class RadixTable implements PageTable {
   }
 
   private freeTable(table: number, level: number): void {
-    const page = this.memory.pageForWriting(table);
+    const page = this.memory.page(table) ?? NO_ENTRIES;
     for (let index = 0; level > 1 && index < 512; index++) {
       if (this.rules.format.kind(page, index, level) === TABLE) this.freeTable(childOf(page, index), level - 1);
     }
@@ -314,7 +316,7 @@ export class RadixTable implements PageTable {
 
   private visit(table: number, level: number, base: number, collector: RunCollector): void {
     const { format } = this.rules;
-    const page = this.memory.pageForWriting(table);
+    const page = this.memory.page(table) ?? NO_ENTRIES;
     const frames = framesOf(levelShift(level));
     for (let index = 0; index < 512; index++) {
       const kind = format.kind(page, index, level);
@@ -339,13 +341,20 @@ function clearEntry(page: Uint32Array, index: number): void {
   page[2 * index + 1] = 0;
 }
 
+/** By sizes: many tables have the same. */
+const largestKnown = new Map<bigint, readonly number[]>();
+
 /** For n = 0 .. 64: the highest bit of `sizes` that is not above bit n (12 where there is none). */
-function largestUpTo(sizes: bigint): number[] {
+function largestUpTo(sizes: bigint): readonly number[] {
+  const known = largestKnown.get(sizes);
+  if (known !== undefined) return known;
   let largest = 12;
-  return Array.from({ length: 65 }, (_, n) => {
+  const answer = Array.from({ length: 65 }, (_, n) => {
     if ((sizes >> BigInt(n)) & 1n) largest = n;
     return largest;
   });
+  largestKnown.set(sizes, answer);
+  return answer;
 }
 
 /** "0 .. 2^width - 1". */

@@ -1,36 +1,14 @@
 /**
- * The grouping algorithm of Linux as all kernels up to now have it (section 3.1, PCIE-40). It never merges groups: it only finds the existing
+ * The grouping algorithm of Linux as every released kernel has it (section 3.1, PCIE-40). It never merges groups: it only finds the existing
  * group that a new function joins, so that the order of probing matters (GRP-23). Work per function is bounded by the depth of the tree,
  * the functions of its slot and the 256 devfns of its bus.
  */
 import type { FunctionDescription, SubjectId } from '../description.js';
-import { dmaAliases, type AliasKnowledge, type AliasPeers } from '../fabric/aliases.js';
+import { dmaAliases } from '../fabric/aliases.js';
 import { devfnOf } from '../fabric/pci-address.js';
-import type { Topology } from '../fabric/topology.js';
 import type { GroupReason } from '../report.js';
-import type { AcsQuestions } from './acs.js';
 import { arrivesAs, OWN_GROUP, portDoesNotIsolate, portIsolates, quirkAlias, sharesRequesterId, slotSibling } from './group-reasons.js';
-
-/** Whose group a function joins; null: a new one. */
-export interface GroupDecision {
-  readonly joins: FunctionDescription | null;
-  readonly reasons: readonly GroupReason[];
-}
-
-/** What a grouping algorithm may look at. */
-export interface GroupingView {
-  readonly topology: Topology;
-  readonly acs: AcsQuestions;
-  readonly aliases: AliasKnowledge;
-  readonly peers: AliasPeers;
-  /** How an `unknown` about a function is read in this run. */
-  unknownIsolates(fn: FunctionDescription): boolean;
-  hasGroup(fn: FunctionDescription): boolean;
-}
-
-export interface GroupingAlgorithm {
-  decide(fn: FunctionDescription): GroupDecision;
-}
+import type { GroupDecision, GroupingAlgorithm, GroupingView } from './grouping.js';
 
 /** A function with a group, and why it is related to the one that was asked about; null when it is that one. */
 interface Relative {

@@ -4,7 +4,7 @@ import { Refusal } from '../errno.js';
 import type { DeviceEntry, IommuUnit, MappedRun, PageTable } from '../hardware/architecture.js';
 import { hex, type AddressRange, type Iova, type PhysicalAddress } from '../memory/address.js';
 import { ResourceLimit } from '../memory/physical-memory.js';
-import type { BlockedDomain, Device, Domain, IdentityDomain, PagingDomain } from './core.js';
+import type { BlockedDomain, Device, IdentityDomain, PagingDomain } from './core.js';
 
 export const IDENTITY: IdentityDomain = { type: 'identity' };
 export const BLOCKED: BlockedDomain = { type: 'blocked' };
@@ -31,7 +31,7 @@ export class DomainIds {
 }
 
 /** Leaf entries that one machine may write. A file that maps more than this asks for the absurd: 16 GiB in pages of 4 KiB. */
-export const MAX_LEAVES = 1n << 22n;
+const MAX_LEAVES = 1n << 22n;
 
 /** Keeps absurd maps from hanging the simulator. */
 export class MapBudget {
@@ -153,9 +153,3 @@ export class TranslatedDomain implements PagingDomain {
 /** ATS is switched on when function and unit have it and the device is trusted (LNX-03, PAS-15). */
 const usesAts = (device: Device): boolean =>
   device.kind === 'pci' && device.description.ats && device.untrusted !== true && (device.unit?.description.deviceTlb ?? false);
-
-/** `iommu_iova_to_phys` of any domain (UNM-04). */
-export function iovaToPhysical(domain: Domain, iova: Iova): PhysicalAddress | null {
-  if (domain.type === 'identity') return iova as bigint as PhysicalAddress;
-  return domain.type === 'blocked' ? null : domain.translate(iova);
-}

@@ -48,4 +48,26 @@ export const quirkAlias = (fn: FunctionDescription, other: FunctionDescription):
 
 export const OWN_GROUP: GroupReason = { text: 'nothing that was there before it shares its requester ID or its way to its peers: it starts a new group', rules: ['GRP-07'] };
 
+// ------------------------------------------------------------------------------------------------ the rework of 2025
+
+/** GR5-04. */
+export const insideOpenGroup = (above: FunctionDescription, blamed: FunctionDescription): GroupReason =>
+  ({ text: `${placeText(above)} above it is in a group that ${placeText(blamed)} leaves open: everything below joins`, rules: ['GR5-04'], subject: blamed.id });
+
+/** GR5-03, GR5-05: the bus below `cause` and the bridge above it are one. */
+export const behindOpenBridge = (cause: FunctionDescription, fact: string): GroupReason =>
+  ({ text: `${placeText(cause)} ${fact}: the bridge above and everything below share a group`, rules: ['GR5-03', 'GR5-05'], subject: cause.id });
+
+/** GR5-03, GR5-05, GR5-07: everybody on the bus is one, the bridge above stays out. */
+export const sharesOpenBus = (cause: FunctionDescription, fact: string): GroupReason =>
+  ({ text: `${placeText(cause)} ${fact}: everybody on its bus and below shares a group`, rules: ['GR5-03', 'GR5-05'], subject: cause.id });
+
+/** GR5-06. */
+export const slotNotTrusted = (because: FunctionDescription, fact: string): GroupReason =>
+  ({ text: `${placeText(because)} ${fact}: the functions of its slot share a group`, rules: ['GR5-06'], subject: because.id });
+
+/** GR5-03. */
+export const isolatedBus = (above: FunctionDescription): GroupReason =>
+  ({ text: `the bus below ${placeText(above)} isolates`, rules: ['GR5-02', 'GR5-03'], subject: above.id });
+
 export const GROUP_PER_DEVICE: GroupReason = { text: 'a device that is not PCI gets a group of its own', rules: ['GRP-30', 'GRD-01'] };

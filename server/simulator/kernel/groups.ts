@@ -1,9 +1,9 @@
 /**
  * The IOMMU groups of a host after boot: who is asked when, what each joins and why, and what of it hangs on facts that nobody knows.
  */
-import type { FunctionDescription, HostDescription, IommuDescription, PlatformDeviceDescription, SubjectId } from '../description.js';
+import type { FunctionDescription, GroupingName, HostDescription, IommuDescription, PlatformDeviceDescription, SubjectId } from '../description.js';
 import { AliasPeers, requesterIds } from '../fabric/aliases.js';
-import { groupBy } from '../fabric/multimap.js';
+import { append, groupBy } from '../fabric/multimap.js';
 import { addressText } from '../fabric/pci-address.js';
 import type { AcsRegisters } from '../fabric/acs.js';
 import type { Topology } from '../fabric/topology.js';
@@ -13,9 +13,11 @@ import { bootAcs } from './acs-boot.js';
 import { parseAcsParameters } from './acs-parameters.js';
 import { AcsQuestions } from './acs.js';
 import { KernelAliases } from './alias-quirks.js';
-import { ClassicGrouping, type GroupingAlgorithm, type GroupingView } from './classic-grouping.js';
+import { aliasConflicts, BusGrouping } from './bus-grouping.js';
+import { ClassicGrouping } from './classic-grouping.js';
 import type { CommandLine } from './command-line.js';
 import { GROUP_PER_DEVICE } from './group-reasons.js';
+import type { GroupingAlgorithm, GroupingView } from './grouping.js';
 import { activeUnits, requestsAcs } from './iommu-detection.js';
 import type { KernelProfile } from './profile.js';
 import { registersAfterBoot } from './acs-registers.js';
@@ -51,12 +53,10 @@ export interface FormedGroups {
 }
 
 
-/** By name. Kernels to come may bring another (section 3.5). */
-export type GroupingName = 'classic';
-const ALGORITHMS: Readonly<Record<GroupingName, new (view: GroupingView) => GroupingAlgorithm>> = { classic: ClassicGrouping };
+const ALGORITHMS: Readonly<Record<GroupingName, new (view: GroupingView) => GroupingAlgorithm>> = { classic: ClassicGrouping, '2025-rework': BusGrouping };
 
 /** The groups that the kernel of `profile` forms on the host with this command line. */
-export function formGroups(host: HostDescription, topology: Topology, profile: KernelProfile, commandLine: CommandLine, algorithm: GroupingName = 'classic'): FormedGroups {
+export function formGroups(host: HostDescription, topology: Topology, profile: KernelProfile, commandLine: CommandLine, algorithm: GroupingName = host.kernel.grouping ?? 'classic'): FormedGroups {
   const active = activeUnits(host, topology, commandLine);
   const units = new Map([...assignUnits(topology, active), ...platformUnits(host, active)]);
   const parameters = parseAcsParameters(commandLine);
@@ -73,9 +73,9 @@ export function formGroups(host: HostDescription, topology: Topology, profile: K
   const groups = formed.groups.map((members, number): FormedGroup => ({ number, members, uncertain: uncertain.has(number) }));
   return {
     groups, groupOf: formed.groupOf, why: formed.why, activeUnits: active, units, aliases,
-    ungrouped: ungroupedDevices(host, active, units),
+    ungrouped: [...ungroupedDevices(host, active, units), ...formed.waiting()],
     unknowns: unknownFacts(topology, acs, groups),
-    messages: [...overrideWarning(commandLine), ...aliasMessages(topology, aliases), ...boot.messages],
+    messages: [...overrideWarning(commandLine), ...aliasMessages(topology, aliases), ...boot.messages, ...formed.messages, ...(algorithm === '2025-rework' ? aliasConflicts({ topology, aliases }, formed.groupOf) : [])],
     acs: registersAfterBoot(boot.states, acs),
     requesterIds: (device) => {
       const fn = topology.byId(device);
@@ -89,6 +89,10 @@ class Partition {
   readonly groups: SubjectId[][] = [];
   readonly groupOf = new Map<SubjectId, number>();
   readonly why = new Map<SubjectId, readonly GroupReason[]>();
+  /** What the kernel logs about devices that were asked too early. */
+  readonly messages: string[] = [];
+  /** By what they wait for. */
+  private readonly delayed = new Map<SubjectId, FunctionDescription[]>();
   private readonly algorithm: GroupingAlgorithm;
 
   constructor(view: Omit<GroupingView, 'hasGroup'>, Algorithm: new (view: GroupingView) => GroupingAlgorithm) {
@@ -97,11 +101,29 @@ class Partition {
 
   form(platform: readonly PlatformDeviceDescription[], order: readonly FunctionDescription[], units: UnitMap): this {
     this.addPlatform(platform, units);
-    for (const fn of order) {
-      const { joins, reasons } = this.algorithm.decide(fn);
-      this.join(fn.id, joins === null ? this.groups.length : this.groupOf.get(joins.id)!, reasons);
-    }
+    for (const fn of order) this.place(fn);
     return this;
+  }
+
+  /** Those that wait for a function that never got a group. */
+  waiting(): HostReport['ungrouped'] {
+    return [...this.delayed.values()].flat().map((fn) => ({ device: fn.id, why: 'the kernel defers it until the bridge above it has a group, which never happens' }));
+  }
+
+  /** The function, and then everybody who has waited for it (GR5-05: -EPROBE_DEFER). */
+  private place(asked: FunctionDescription): void {
+    const pending = [asked];
+    for (let fn = pending.pop(); fn !== undefined; fn = pending.pop()) {
+      const { joins, reasons, waitsFor, message } = this.algorithm.decide(fn);
+      if (message !== undefined) this.messages.push(message);
+      if (waitsFor !== undefined) {
+        append(this.delayed, waitsFor.id, fn);
+        continue;
+      }
+      this.join(fn.id, joins === null ? this.groups.length : this.groupOf.get(joins.id)!, reasons);
+      pending.push(...(this.delayed.get(fn.id) ?? []).reverse());
+      this.delayed.delete(fn.id);
+    }
   }
 
   /** Each alone (GRP-30, GRD-01, GRD-03, GRD-10), except that AMD puts those with one device ID together (GRD-02). */

@@ -36,11 +36,13 @@ export class PhysicalMemory {
   private readonly installedFrames: readonly { first: number; last: number }[] | null;
   /** Frames given back, most recent last. */
   private readonly released: number[] = [];
+  private readonly tableEnd: number;
   private nextFrame: number;
 
   constructor(private readonly maxPages = MAX_PAGES, options: MemoryOptions = {}) {
     this.installedFrames = options.installed?.map(({ start, last }) => ({ first: frameOf(start), last: frameOf(last) })) ?? null;
-    this.nextFrame = frameOf(options.tableTop ?? TABLE_TOP);
+    this.tableEnd = frameOf(options.tableTop ?? TABLE_TOP);
+    this.nextFrame = this.tableEnd;
   }
 
   /** The 1024 halves (low, high, low, ...) of page frame `pfn` if anything was ever written there. */
@@ -77,7 +79,12 @@ export class PhysicalMemory {
 
   /** Whether a read of frame `pfn` is answered: by RAM, or by anything when the RAM is not described. */
   answers(pfn: number): boolean {
-    return this.installedFrames === null || this.page(pfn) !== undefined || this.installedFrames.some(({ first, last }) => first <= pfn && pfn <= last);
+    return this.installedFrames === null || this.page(pfn) !== undefined || this.isTable(pfn) || this.installedFrames.some(({ first, last }) => first <= pfn && pfn <= last);
+  }
+
+  /** In the region that tables are allocated from: untouched tables answer as well. */
+  private isTable(pfn: number): boolean {
+    return this.nextFrame <= pfn && pfn < this.tableEnd;
   }
 
   /** The word at `address`, rounded down to 8 bytes; untouched memory reads as 0. */

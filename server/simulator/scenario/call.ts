@@ -2,7 +2,7 @@
 import type { Operand, StepDescription, SubjectId } from '../description.js';
 import { Refusal } from '../errno.js';
 import type { Device } from '../kernel/core.js';
-import type { OpenFile, Process } from '../uapi/process.js';
+import type { Process } from '../uapi/process.js';
 import type { NoteEvent } from '../trace/events.js';
 import type { Machine } from './machine.js';
 import type { Handle, Program } from './processes.js';
@@ -100,19 +100,6 @@ export class Call {
   fd(role: string): number {
     const handle = this.optionalHandle(role);
     return handle?.kind === 'file' ? handle.fd : -1;
-  }
-
-  /** The open file behind a handle. @throws Refusal EBADF; ENOTTY when it is no file of that kind */
-  file<T extends OpenFile>(role: string, is: (file: OpenFile) => file is T): T {
-    const handle = this.handle(role);
-    const file = this.process.file(handle.fd);
-    if (handle.kind === 'file' && is(file)) return file;
-    throw new Refusal('ENOTTY', 'VFG-17', `${this.word(role)} does not know this call`);
-  }
-
-  /** Opens a file for the `handle` operand. */
-  open(file: OpenFile, kind: HandleClass, device?: Device): CallResult {
-    return this.keep(this.process.open(file), kind, device);
   }
 
   /** Gives a file descriptor the name of the `handle` operand. */

@@ -46,40 +46,37 @@ export class HostMemory {
   }
 
   /**
-   * `size` bytes; in several stretches when none of the free ones is large enough.
+   * `size` bytes; in several stretches only when no free range is large enough.
    * @param backing bytes, a power of two
    * @throws Refusal ENOMEM when the host has not that much left
    */
   allocate(size: bigint, backing: bigint): Stretch[] {
+    const roomy = this.free.find((range) => range.end - range.start >= size + 3n * backing);
     const found: Stretch[] = [];
-    let left = size;
-    for (const range of this.free) {
-      if (left === 0n) break;
-      const stretch = takeFrom(range, left, backing);
+    let given = 0n;
+    for (const range of roomy === undefined ? this.free : [roomy]) {
+      const stretch = given < size ? takeFrom(range, size - given, backing, given) : null;
       if (stretch === null) continue;
       found.push(stretch);
-      left -= stretch.size;
+      given += stretch.size;
     }
-    if (left > 0n) throw new Refusal('ENOMEM', 'SRC-10', `${sizeText(size)} of memory are asked for, and of the host's ${sizeText(this.size)} not enough is left`);
+    if (given < size) throw new Refusal('ENOMEM', 'SRC-10', `${sizeText(size)} of memory are asked for, and of the host's ${sizeText(this.size)} not enough is left`);
     return found;
   }
 }
 
-/** Takes up to `size` bytes from the end of a free range; null when not even one piece fits. */
-function takeFrom(range: { readonly start: bigint; end: bigint }, size: bigint, backing: bigint): Stretch | null {
+/**
+ * Takes up to `size` bytes from the end of a free range; null when not even one piece fits. They back the memory from
+ * `offset` on: the two differ by an odd number of pieces, where there is room for that.
+ */
+function takeFrom(range: { readonly start: bigint; end: bigint }, size: bigint, backing: bigint, offset: bigint): Stretch | null {
+  const lowest = (range.start + backing - 1n) & ~(backing - 1n);
+  const end = range.end & ~(backing - 1n);
   const whole = (size + backing - 1n) & ~(backing - 1n);
-  const aligned = (range.end & ~(backing - 1n)) - whole;
-  const start = aligned >= range.start ? oddMultiple(aligned, backing, range.start) : firstMultiple(range.start, backing);
-  const end = start + whole < range.end ? start + whole : range.end & ~(backing - 1n);
-  if (start < range.start || end <= start) return null;
+  const wanted = end - whole > lowest ? end - whole : lowest;
+  const isOdd = (start: bigint): boolean => BigInt.asUintN(64, start - offset) % (2n * backing) !== 0n;
+  const start = [wanted, wanted - backing, wanted + backing].find((each) => each >= lowest && each < end && isOdd(each)) ?? wanted;
+  if (start >= end) return null;
   range.end = start;
   return { physical: physical(start), size: end - start < size ? end - start : size };
-}
-
-const firstMultiple = (address: bigint, backing: bigint): bigint => (address + backing - 1n) & ~(backing - 1n);
-
-/** `address`, or the multiple of `backing` below it when that is no multiple of twice the backing and still free. */
-function oddMultiple(address: bigint, backing: bigint, lowest: bigint): bigint {
-  const below = address - backing;
-  return address % (2n * backing) === 0n && below >= lowest ? below : address;
 }
