@@ -69,10 +69,17 @@ async function serve() {
   rmSync(data, { recursive: true, force: true });
   const port = options.port ?? (await freePort(DEFAULT_PORT));
   const running = await startEditor(editor, { data, vsix, port });
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void running.stop().then(() => process.exit(0)));
+  // A terminal sends Ctrl-C to the editor as well; either way it is over when the editor has ended.
+  let asked = false;
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.on(signal, () => {
+      asked = true;
+      void running.stop();
+    });
+  }
   console.log(`\n  VS Code with ${FILE} open:\n\n    ${running.address(folder, join(folder, FILE))}\n\n  Ctrl-C ends it. Your changes to the example are kept in ${folder} until the next start.\n`);
   const code = await running.ended;
-  end(1, `The editor ended with ${code}.`);
+  if (!asked) end(1, `The editor ended with ${code}.`);
 }
 
 /** A copy, so that trying things out changes nothing in the checkout. */

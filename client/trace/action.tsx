@@ -1,6 +1,6 @@
 /** One action: what it was, how it ended, its path and its trace. */
 import type { ActionView, PlaceView } from '../../server/protocol.js';
-import { ALL, stagesOf, visibleSteps } from './model.js';
+import { ALL, stagesOf, visibleSteps, type Move } from './model.js';
 import { Path } from './path.js';
 import { StepDetail } from './step-detail.js';
 import { Steps } from './steps.js';
@@ -11,11 +11,12 @@ interface Properties {
   readonly step: number;
   readonly stage: string;
   readonly selectStep: (step: number) => void;
+  readonly moveStep: (by: Move) => void;
   readonly selectStage: (stage: string) => void;
   readonly reveal: (place: PlaceView | undefined, focus: boolean) => void;
 }
 
-export function Action({ action, step, stage, selectStep, selectStage, reveal }: Properties) {
+export function Action({ action, step, stage, selectStep, moveStep, selectStage, reveal }: Properties) {
   const selected = action.trace[step];
   return (
     <section class="one" aria-label="Selected action">
@@ -28,7 +29,7 @@ export function Action({ action, step, stage, selectStep, selectStage, reveal }:
               <h2>Trace</h2>
               <StageFilter action={action} stage={stage} selectStage={selectStage} />
             </div>
-            <Steps action={action} visible={visibleSteps(action, stage)} step={step} selectStep={selectStep} reveal={reveal} />
+            <Steps action={action} visible={visibleSteps(action, stage)} step={step} selectStep={selectStep} moveStep={moveStep} reveal={reveal} />
             <StepDetail step={selected} number={step} count={action.trace.length} reveal={reveal} />
           </>
         )

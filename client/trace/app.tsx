@@ -6,7 +6,7 @@ import { asText } from './as-text.js';
 import { listen, saveState, savedState, tell } from './editor.js';
 import { Groups } from './groups.js';
 import { Help } from './help.js';
-import { EMPTY, actionOf, change, firstFault, visibleSteps, type Change, type Model } from './model.js';
+import { EMPTY, actionOf, change, type Change, type Model } from './model.js';
 import { RowList } from './row-list.js';
 import { standaloneSvg } from './svg-export.js';
 
@@ -35,10 +35,15 @@ export function App() {
     <div class="app">
       <Toolbar model={model} commands={commands} />
       <div class="columns">
-        <RowList model={model} select={(index) => dispatch({ type: 'row', row: index })} reveal={commands.reveal} />
+        <RowList model={model} select={(index) => dispatch({ type: 'row', row: index })} move={(by) => dispatch({ type: 'move-row', by })} reveal={commands.reveal} />
         <main>
           <Stopped model={model} />
-          {action && <Action action={action} step={model.step} stage={model.stage} reveal={reveal} selectStep={(step) => dispatch({ type: 'step', step })} selectStage={(stage) => dispatch({ type: 'stage', stage })} />}
+          {action && (
+            <Action
+              action={action} step={model.step} stage={model.stage} reveal={reveal} selectStep={(step) => dispatch({ type: 'step', step })}
+              moveStep={(by) => dispatch({ type: 'move-step', by })} selectStage={(stage) => dispatch({ type: 'stage', stage })}
+            />
+          )}
           {row?.kind === 'host' && <Groups host={row.host} reveal={reveal} />}
           {!row && <p class="nothing" role="status">This file describes nothing to simulate yet.</p>}
         </main>
@@ -75,24 +80,12 @@ interface Commands {
 
 function commandsOf(model: Model, dispatch: (event: Change) => void, help: () => void): Commands {
   const action = actionOf(model);
-  const visible = action ? visibleSteps(action, model.stage) : [];
-  const at = visible.indexOf(model.step);
-  const go = (index: number) => {
-    const step = visible[index];
-    if (step !== undefined) dispatch({ type: 'step', step });
-  };
   return {
-    next: () => go(at + 1),
-    previous: () => go(at - 1),
-    first: () => go(0),
-    last: () => go(visible.length - 1),
-    fault: () => {
-      const fault = firstFault(model);
-      if (!fault) return;
-      dispatch({ type: 'stage', stage: 'all' });
-      dispatch({ type: 'row', row: fault.row });
-      dispatch({ type: 'step', step: fault.step });
-    },
+    next: () => dispatch({ type: 'move-step', by: 1 }),
+    previous: () => dispatch({ type: 'move-step', by: -1 }),
+    first: () => dispatch({ type: 'move-step', by: -Infinity }),
+    last: () => dispatch({ type: 'move-step', by: Infinity }),
+    fault: () => dispatch({ type: 'first-fault' }),
     reveal: () => reveal(action?.trace[model.step]?.place ?? action?.place, true),
     copy: () => { if (action) tell({ type: 'copy', text: asText(action) }); },
     save: () => {

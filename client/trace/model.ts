@@ -26,7 +26,14 @@ export type Change =
   | { readonly type: 'select'; readonly id: string }
   | { readonly type: 'row'; readonly row: number }
   | { readonly type: 'step'; readonly step: number }
+  /** Relative, as keys move: two quick presses must not start from the same place. */
+  | { readonly type: 'move-row'; readonly by: Move }
+  | { readonly type: 'move-step'; readonly by: Move }
+  | { readonly type: 'first-fault' }
   | { readonly type: 'stage'; readonly stage: string };
+
+/** So many further, or back; infinity is the end. */
+export type Move = number;
 
 export const ALL = 'all';
 
@@ -39,6 +46,9 @@ export function change(model: Model, event: Change): Model {
     case 'select': return selectRow(model, model.rows.findIndex(({ id }) => id === event.id));
     case 'row': return selectRow(model, event.row);
     case 'step': return { ...model, step: event.step };
+    case 'move-row': return selectRow(model, movedRow(model, event.by));
+    case 'move-step': return moveStep(model, event.by);
+    case 'first-fault': return goToFirstFault(model);
     case 'stage': return onVisibleStep({ ...model, stage: event.stage });
   }
 }
@@ -102,19 +112,30 @@ export function visibleSteps({ trace }: ActionView, stage: string): number[] {
 
 const isFault = (step: TraceStepView): boolean => step.kind === 'fault' || step.verdict === 'fault' || step.verdict === 'blocked';
 
-/** Where the first fault is: in the selected action, else in the first that has one. */
-export function firstFault(model: Model): { readonly row: number; readonly step: number } | null {
-  const order = [model.row, ...model.rows.keys()];
-  for (const row of order) {
+/** To the first fault of the selected action, else of the first action that has one. Lifts the filter. */
+function goToFirstFault(model: Model): Model {
+  for (const row of [model.row, ...model.rows.keys()]) {
     const candidate = model.rows[row];
     const step = candidate?.kind === 'action' ? candidate.action.trace.findIndex(isFault) : -1;
-    if (step >= 0) return { row, step };
+    if (step >= 0) return { ...model, row, step, stage: ALL };
   }
-  return null;
+  return model;
 }
 
-/** Next row that can be selected in a direction; the same when there is none. */
-export function nextRow({ rows, row }: Model, by: 1 | -1): number {
-  for (let next = row + by; next >= 0 && next < rows.length; next += by) if (rows[next]!.kind !== 'run') return next;
-  return row;
+function moveStep(model: Model, by: Move): Model {
+  const action = actionOf(model);
+  if (!action) return model;
+  const visible = visibleSteps(action, model.stage);
+  const target = clamp(visible.indexOf(model.step) + by, visible.length);
+  return { ...model, step: visible[target] ?? model.step };
 }
+
+/** The row that a move leads to; titles of runs are passed over. */
+function movedRow({ rows, row }: Model, by: Move): number {
+  const direction = by < 0 ? -1 : 1;
+  let target = clamp(row + by, rows.length);
+  if (rows[target]?.kind === 'run') target += Number.isFinite(by) ? direction : -direction;
+  return rows[target] ? target : row;
+}
+
+const clamp = (index: number, count: number): number => Math.min(Math.max(index, 0), count - 1);

@@ -1,31 +1,27 @@
 /** The list of hosts, runs and their actions. */
-import { nextRow, type Model, type Row } from './model.js';
+import type { Model, Move, Row } from './model.js';
 import { VirtualRows } from './virtual.js';
 import { SIGNS, TONE_WORDS, outcomeOf, toneOf } from './words.js';
 
 const ROW_HEIGHT = 28;
+const MOVES: Readonly<Record<string, Move>> = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -Infinity, End: Infinity };
 
 interface Properties {
   readonly model: Model;
   readonly select: (row: number) => void;
+  readonly move: (by: Move) => void;
   readonly reveal: () => void;
 }
 
-export function RowList({ model, select, reveal }: Properties) {
+export function RowList({ model, select, move, reveal }: Properties) {
   const { rows, row: selected } = model;
   const onKeyDown = (event: KeyboardEvent) => {
-    const moves: Readonly<Record<string, () => void>> = {
-      ArrowDown: () => select(nextRow(model, 1)),
-      ArrowUp: () => select(nextRow(model, -1)),
-      Home: () => select(nextRow({ ...model, row: -1 }, 1)),
-      End: () => select(nextRow({ ...model, row: rows.length }, -1)),
-      Enter: reveal,
-    };
-    const move = moves[event.key];
-    if (!move) return;
+    const by = MOVES[event.key];
+    if (by === undefined && event.key !== 'Enter') return;
     event.preventDefault();
     event.stopPropagation();
-    move();
+    if (by === undefined) reveal();
+    else move(by);
   };
   return (
     <nav class="list" aria-label="Hosts, runs and what they do">

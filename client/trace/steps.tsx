@@ -1,30 +1,31 @@
 /** The trace of one action: a table of its steps. */
 import type { ActionView, PlaceView, TraceStepView } from '../../server/protocol.js';
 import { padWord } from './bits.js';
+import type { Move } from './model.js';
 import { VirtualRows } from './virtual.js';
 import { SIGNS, toneOfVerdict, verdictWord } from './words.js';
 
 const ROW_HEIGHT = 44;
 const HEADER_HEIGHT = 24;
+const MOVES: Readonly<Record<string, Move>> = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -Infinity, End: Infinity };
 
 interface Properties {
   readonly action: ActionView;
   readonly visible: readonly number[];
   readonly step: number;
   readonly selectStep: (step: number) => void;
+  readonly moveStep: (by: Move) => void;
   readonly reveal: (place: PlaceView | undefined, focus: boolean) => void;
 }
 
-export function Steps({ action, visible, step, selectStep, reveal }: Properties) {
+export function Steps({ action, visible, step, selectStep, moveStep, reveal }: Properties) {
   const active = visible.indexOf(step);
   const onKeyDown = (event: KeyboardEvent) => {
-    const moves: Readonly<Record<string, number | undefined>> = { ArrowDown: active + 1, ArrowUp: active - 1, Home: 0, End: visible.length - 1, PageDown: Math.min(active + 10, visible.length - 1), PageUp: Math.max(active - 10, 0) };
-    const target = moves[event.key];
-    if (target === undefined) return;
+    const by = MOVES[event.key];
+    if (by === undefined) return;
     event.preventDefault();
     event.stopPropagation();
-    const next = visible[target];
-    if (next !== undefined) selectStep(next);
+    moveStep(by);
   };
   const header = (
     <div class="step header" role="row" aria-rowindex={1}>
