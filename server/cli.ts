@@ -6,22 +6,25 @@ import { groups } from './cli/groups.js';
 import { importCommand } from './cli/import.js';
 import { simulateCommand } from './cli/simulate.js';
 import { trace } from './cli/trace.js';
+import { whatIfCommand } from './cli/what-if.js';
 
 const USAGE = `usage: iommu COMMAND [OPTION ...] FILE ...
 
   check FILE ...       what would go wrong
   groups FILE ...      the IOMMU groups that the kernel forms       [--why]
+  what-if FILE         what would put devices into different     --apart A,B
+                       groups, verified, the smallest first
   simulate FILE ...    every call and every DMA, with its result    [--trace]
   trace FILE ...       each DMA step by step                        [--line N]
   import LSPCI         a .iommu file from "lspci -vvv" (root)       [--groups FILE] [--dmesg FILE] [--cmdline FILE]
                                                                     [--name NAME] [--out FILE [--force]]
   explain [CODE]       the page of a diagnostic, or all codes
 
---format text|json     for check, groups, simulate, trace
+--format text|json     for check, groups, what-if, simulate, trace
 ends with 0: clean, 1: findings, 2: bad usage or unreadable input`;
 
 const COMMANDS: Readonly<Record<string, (args: readonly string[]) => ExitCode | Promise<ExitCode>>> = {
-  check, groups, simulate: simulateCommand, trace, import: importCommand, explain,
+  check, groups, simulate: simulateCommand, trace, 'what-if': whatIfCommand, import: importCommand, explain,
 };
 
 async function main(args: readonly string[]): Promise<ExitCode> {

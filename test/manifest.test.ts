@@ -18,7 +18,7 @@ const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as Manifest;
 const { contributes } = manifest;
 
 it('every file that the manifest names exists', () => {
-  const files = [manifest.icon, manifest.main, `${manifest.browser}.js`, ...contributes.languages.map((each) => each.configuration), ...contributes.grammars.map((each) => each.path)];
+  const files = [manifest.icon, manifest.main, manifest.browser, ...contributes.languages.map((each) => each.configuration), ...contributes.grammars.map((each) => each.path)];
   expect(files.filter((file) => !existsSync(file))).toEqual([]);
 });
 

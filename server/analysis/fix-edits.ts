@@ -18,14 +18,35 @@ export function fixEdits(edits: readonly Edit[], places: ReadonlyMap<SubjectId, 
   for (const edit of edits) {
     const place = places.get(edit.subject);
     if (place === undefined) return null;
-    changes.push(changeFor(edit, place, (line) => lineText(place.uri, line)));
+    if (edit.kind === 'move-inside') {
+      const sources = edit.moved.map(({ subject }) => places.get(subject));
+      if (!sources.every((source) => source !== undefined)) return null;
+      changes.push(...moveInside(edit.moved.map(({ address }, index) => ({ address, source: sources[index]! })), place, lineText));
+    } else changes.push(changeFor(edit, place, (line) => lineText(place.uri, line)));
   }
   return changes;
 }
 
+/** A PCI address as the language writes it. */
+const ADDRESS = /([0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-9a-fA-F]{1,2}/;
+
+/** The statements as they are written, at their new place and with their new address. */
+function moveInside(moved: readonly { readonly address: string; readonly source: Place }[], target: Place, lineText: (uri: string, line: number) => string): TextChange[] {
+  const indent = /^\s*/.exec(lineText(target.uri, target.range.start.line))?.[0] ?? '';
+  const texts = moved.map(({ address, source }) => textOf(source, (line) => lineText(source.uri, line)).replace(ADDRESS, address));
+  return [...moved.map(({ source }) => ({ uri: source.uri, range: source.range, newText: '' })), insertInside(target, texts.join(`\n${indent}${INDENT}`), indent)];
+}
+
+function textOf({ range: { start, end } }: Place, lineText: (line: number) => string): string {
+  const lines = Array.from({ length: end.line - start.line + 1 }, (_, index) => lineText(start.line + index).replace(/[\r\n]+$/, ''));
+  lines[lines.length - 1] = lines.at(-1)!.slice(0, end.character);
+  lines[0] = lines[0]!.slice(start.character);
+  return lines.join('\n');
+}
+
 const at = (position: RangeView['start']): RangeView => ({ start: position, end: position });
 
-function changeFor(edit: Edit, place: Place, lineText: (line: number) => string): TextChange {
+function changeFor(edit: Exclude<Edit, { kind: 'move-inside' }>, place: Place, lineText: (line: number) => string): TextChange {
   const indent = /^\s*/.exec(lineText(place.range.start.line))?.[0] ?? '';
   switch (edit.kind) {
     case 'remove': return { uri: place.uri, range: place.range, newText: '' };

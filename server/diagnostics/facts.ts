@@ -92,15 +92,21 @@ export const refusal = (step: StepReport): string => `${step.call} fails with ${
 /** The kernel's own line about it, as a sentence part; empty when it logs nothing. */
 export const kernelSays = (step: StepReport): string => (step.messages.length === 0 ? '' : ` The kernel logs: "${step.messages.at(-1)}".`);
 
-/** The whole kernel statement, with one more word on its command line. */
-export function kernelStatementWith(kernel: KernelDescription, word: string): string {
-  const line = kernel.commandLine === '' ? word : `${kernel.commandLine} ${word}`;
+/** The kernel as a statement. */
+export function kernelStatement(kernel: KernelDescription): string {
   const inner = [
     ...(kernel.buildOptions.length > 0 ? [`options ${kernel.buildOptions.join(', ')}`] : []),
     ...(kernel.moduleParameters.length > 0 ? [`parameters ${kernel.moduleParameters.map((each) => JSON.stringify(each)).join(', ')}`] : []),
+    ...(kernel.grouping === undefined ? [] : [`grouping ${kernel.grouping}`]),
   ];
-  return `kernel ${kernel.version} cmdline "${line}"${inner.length > 0 ? ` { ${inner.join('  ')} }` : ''}`;
+  const version = kernel.version === '' ? '' : ` ${kernel.version}`;
+  const line = kernel.commandLine === '' ? '' : ` cmdline "${kernel.commandLine}"`;
+  return `kernel${version}${line}${inner.length > 0 ? ` { ${inner.join('  ')} }` : ''}`;
 }
+
+/** The whole kernel statement, with one more word on its command line. */
+export const kernelStatementWith = (kernel: KernelDescription, word: string): string =>
+  kernelStatement({ ...kernel, commandLine: kernel.commandLine === '' ? word : `${kernel.commandLine} ${word}` });
 
 /** Functions of the device's group, other than itself, that a host driver uses: what makes a group not viable. */
 export function driversInTheWay(facts: Facts, device: SubjectId): readonly { readonly fn: FunctionDescription; readonly driver: string }[] {

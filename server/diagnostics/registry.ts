@@ -6,7 +6,9 @@ import { dmaFaults } from './rules/dma-faults.js';
 import { expectationNotMet } from './rules/expectation-not-met.js';
 import { firmwareMapping } from './rules/firmware-mapping.js';
 import { groupClaimDiffers } from './rules/group-claim-differs.js';
+import { groupNotAlone } from './rules/group-not-alone.js';
 import { groupNotViable } from './rules/group-not-viable.js';
+import { groupReworkDiffers } from './rules/group-rework-differs.js';
 import { iommuBuildDependent } from './rules/iommu-build-dependent.js';
 import { iommuDisabled } from './rules/iommu-disabled.js';
 import { memlockExceeded } from './rules/memlock-exceeded.js';
@@ -20,7 +22,7 @@ import type { DiagnosticRule } from './rule.js';
 
 export const RULES: readonly DiagnosticRule[] = [
   iommuDisabled, iommuBuildDependent, deviceHasHostDriver, groupNotViable, noInterruptRemapping, firmwareMapping, memlockExceeded, stepFails,
-  groupClaimDiffers, expectationNotMet, neverRefuted, dmaFaults, dmaBypassesIommu, acsOverride, recordedGroupDiffers, unknownCapability, runStopped,
+  groupClaimDiffers, expectationNotMet, neverRefuted, dmaFaults, dmaBypassesIommu, acsOverride, groupNotAlone, groupReworkDiffers, recordedGroupDiffers, unknownCapability, runStopped,
 ];
 
 export const ruleNamed: ReadonlyMap<string, DiagnosticRule> = new Map(RULES.map((rule) => [rule.code, rule]));

@@ -32,7 +32,9 @@ export type Edit =
   /** Replaces (or adds) a property statement of the subject: `text` is the whole new statement. */
   | { readonly kind: 'set-property'; readonly subject: SubjectId; readonly property: string; readonly text: string }
   | { readonly kind: 'replace'; readonly subject: SubjectId; readonly text: string }
-  | { readonly kind: 'remove'; readonly subject: SubjectId };
+  | { readonly kind: 'remove'; readonly subject: SubjectId }
+  /** The statements of functions go inside the braces of `subject`, each with a new address. */
+  | { readonly kind: 'move-inside'; readonly subject: SubjectId; readonly moved: readonly { readonly subject: SubjectId; readonly address: string }[] };
 
 export interface DiagnosticRule {
   /** Stable: "ownership/group-not-viable". */

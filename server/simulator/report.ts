@@ -85,7 +85,10 @@ export interface StepReport {
   readonly offenders: readonly SubjectId[];
 }
 
-export type DmaOutcomeKind = 'memory' | 'peer' | 'interrupt' | 'fault' | 'blocked' | 'dropped';
+export type DmaOutcomeKind =
+  | 'memory' | 'peer' | 'interrupt' | 'fault' | 'blocked' | 'dropped'
+  /** It met an IOMMU whose hardware this version does not simulate. */
+  | 'not-modelled';
 
 export interface DmaReport {
   readonly kind: 'dma';

@@ -23,6 +23,13 @@ export const CHECKS = [
     assert.match(problems, /group is not viable.*audio/s);
     assert.match(problems, /VFIO_GROUP_SET_CONTAINER.*EPERM/s);
     assert.match(problems, /ownership\/group-not-viable/);
+  }],
+  ['a click on the code opens its page', async ({ workbench, page }) => {
+    await page.locator('.markers-panel .marker-code', { hasText: 'group-not-viable' }).first().click({ modifiers: ['ControlOrMeta'], timeout: 20_000 });
+    await page.locator('.tab.active', { hasText: 'group-not-viable' }).waitFor({ timeout: 30_000 });
+    await workbench.view.locator('.markdown-body h1, h1').first().waitFor({ timeout: 60_000 });
+    await page.keyboard.press('Control+Shift+M');
+    await workbench.command('View: Close Editor', 'Close Editor');
     await workbench.closePanel();
   }],
   ['the status bar counts the findings', async ({ page }) => {

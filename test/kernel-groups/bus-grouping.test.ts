@@ -26,7 +26,7 @@ describe('root ports', () => {
 
   test('one with ACS off takes the whole slot and everything below that port in (GR5-04, GR5-06)', () => {
     const tree = [rootPort('00:1c.0', { acs: OFF }, endpoint('01:00.0')), rootPort('00:1c.1', { acs: ON }, endpoint('02:00.0'))];
-    expect(rework(tree)).toBe('{00:1c.0 00:1c.1 01:00.0} {02:00.0}'.replace('01:00.0} {02:00.0}', '01:00.0 02:00.0}'));
+    expect(rework(tree)).toBe('{00:1c.0 00:1c.1 01:00.0 02:00.0}');
   });
 });
 

@@ -112,6 +112,8 @@ export interface UnitCapabilities {
 
 export interface IommuUnit {
   readonly description: IommuDescription;
+  /** Why nobody can say what this unit does with a request, in one sentence; absent for units whose hardware is modelled. */
+  readonly notModelled?: string;
   capabilities(): UnitCapabilities;
   /** Domains with different keys cannot share a page table (type1's "same ops", iommufd's EINVAL and next). */
   readonly domainCompatibilityKey: string;

@@ -3,6 +3,7 @@ import type { FunctionDescription, HostDescription, SubjectId } from '../descrip
 import { Fabric } from '../fabric/fabric.js';
 import { Topology } from '../fabric/topology.js';
 import type { DriverProfile, IommuUnit } from '../hardware/architecture.js';
+import { kernelOnlyUnit } from '../hardware/kernel-only/unit.js';
 import { architectureOf } from '../hardware/registry.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
 import { parseCommandLine, type CommandLine } from './command-line.js';
@@ -31,7 +32,7 @@ export interface BootedHost extends BootPlan {
   readonly kernel: MachineKernel;
   /** Of a function or platform device; null where none translates. */
   unitOf(device: SubjectId): IommuUnit | null;
-  /** Units that are described and switched on but of an architecture that is not modelled: their devices are as without. */
+  /** Units that are switched on but whose hardware is not modelled: what the kernel does is known, what becomes of a request is not. */
   readonly notModelled: readonly { readonly unit: SubjectId; readonly reason: string }[];
   readonly dmaApi: DmaApi;
 }
@@ -73,14 +74,18 @@ export function bootPlanned(plan: BootPlan, memory: PhysicalMemory): BootedHost 
   return { ...plan, kernel, unitOf, notModelled, dmaApi: new DmaApi(hostBridgeWindows(host)) };
 }
 
-/** Units by identity, as far as they are modelled. */
+/** Units by identity; of those without a hardware model only the kernel's side. */
 function switchOn(formed: FormedGroups, memory: PhysicalMemory, profile: DriverProfile) {
   const units = new Map<SubjectId, IommuUnit>();
   const notModelled: { unit: SubjectId; reason: string }[] = [];
   for (const description of formed.activeUnits) {
     const entry = architectureOf(description.architecture);
-    if (entry.modelled) units.set(description.id, entry.architecture.createUnit(description, memory, profile));
-    else notModelled.push({ unit: description.id, reason: entry.reason });
+    if (entry.modelled) {
+      units.set(description.id, entry.architecture.createUnit(description, memory, profile));
+      continue;
+    }
+    units.set(description.id, kernelOnlyUnit(description, memory, profile, entry.reason));
+    notModelled.push({ unit: description.id, reason: entry.reason });
   }
   return { units, notModelled };
 }

@@ -52,14 +52,22 @@ function leafCount(iova: bigint, physical: bigint, size: bigint, pageSizes: bigi
   return largest > size ? 1n : size / largest;
 }
 
-/** What programs a device's entries; the kernel's devices do it for all their requester IDs. */
-export const programDevice = (device: Device, entry: DeviceEntry): void => {
-  for (const requesterId of device.requesterIds) device.unit?.setDeviceEntry(requesterId, entry);
+/**
+ * Programs a device's entries: those of all its requester IDs (PCIE-07), or only its own where the driver does no more.
+ * Requests under an alias find no entry then, and fault.
+ */
+export const programDevice = ({ unit, requesterIds }: Device, entry: DeviceEntry): void => {
+  if (unit === null) return;
+  const programmed = unit.capabilities().programsAliases === false ? requesterIds.slice(0, 1) : requesterIds;
+  for (const requesterId of programmed) unit.setDeviceEntry(requesterId, entry);
 };
 
 /** A paging domain: its mappings are entries in simulated memory, in the format of its unit. */
 export class TranslatedDomain implements PagingDomain {
-  enforcesCoherency = false;
+  /** DRT-01: allocated to record which pages are written to; whether it does so now. */
+  tracksDirty = false;
+  dirtyTracking = false;
+  private snoops = false;
   /** Nothing was ever mapped: most default domains, whose tables nobody needs to read then. */
   private untouched = true;
   /** Devices whose entries point at the table now. */
@@ -78,6 +86,20 @@ export class TranslatedDomain implements PagingDomain {
 
   get aperture(): AddressRange<Iova> {
     return this.table.aperture;
+  }
+
+  /** COH-02: DMA is snooped whatever the request says; leaves that are written from now on carry that bit (COH-03). */
+  get enforcesCoherency(): boolean {
+    return this.snoops;
+  }
+  set enforcesCoherency(on: boolean) {
+    this.snoops = on;
+    if ('snooped' in this.table) this.table.snooped = on;
+  }
+
+  /** Anything is mapped now (COH-03). */
+  get isMapped(): boolean {
+    return !this.untouched && this.table.runs(0).total > 0;
   }
 
   get pageSizes(): bigint {
@@ -145,8 +167,13 @@ export class TranslatedDomain implements PagingDomain {
     this.freed(this);
   }
 
+  /** What an entry says that sends a device, or one of its PASIDs, through this table. */
+  entryFor(device: Device): DeviceEntry {
+    return { kind: 'paging', table: this.table, domainId: this.domainId, ats: usesAts(device) };
+  }
+
   private program(device: Device): void {
-    programDevice(device, { kind: 'paging', table: this.table, domainId: this.domainId, ats: usesAts(device) });
+    programDevice(device, this.entryFor(device));
   }
 }
 

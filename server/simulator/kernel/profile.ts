@@ -24,8 +24,8 @@ export interface KernelProfile {
   readonly iommufd: boolean;
   /** VFIO_DEVICE_BIND_IOMMUFD and friends (>= 6.6). */
   readonly cdev: boolean;
-  /** VIOMMU, VDEVICE, MAP_FILE, PASID attach, ... (6.13 to 6.17). */
-  readonly iommufdPasid: boolean;
+  /** iommufd as it grew from 6.13 to 6.17: vIOMMUs, MAP_FILE, page tables for PASIDs and with fault queues, tokens when binding. */
+  readonly iommufdSince613: boolean;
   /** errno of a wrap-around in type1 MAP / UNMAP (6.19: EOVERFLOW). */
   readonly wrapErrno: 'EINVAL' | 'EOVERFLOW';
   /** errno when type1 cannot allocate a domain (EIO up to 6.10, driver errno after). */
@@ -64,12 +64,12 @@ export interface KernelProfile {
 }
 
 const NEWEST: KernelProfile = {
-  name: '6.19', version: 6019, release: 6019, busScan: 'per-unit', ownership: 'dma-owner', mediated: 'emulated-group', iommufd: true, cdev: true, iommufdPasid: true,
+  name: '6.19', version: 6019, release: 6019, busScan: 'per-unit', ownership: 'dma-owner', mediated: 'emulated-group', iommufd: true, cdev: true, iommufdSince613: true,
   wrapErrno: 'EOVERFLOW', domainAllocation: 'driver', type1Nesting: false, vaddrUpdate: 'no-emulated', notContainer: 'EBADFD', directRegions: 'core-einval', vtdBlockedDomain: true,
   amdBlockedDomain: true, groupType: 'unowned', lazyType: true, msiIsolation: 'group', vtdFaultLine: 'no-pasid',
   failedAttach: 'all-go-back', bindAnswer: 'probe', probeFailure: 'with-driver', directMappingFailure: 'told', conflictingTypes: 'identity', trailingBlank: false,
 };
-const V6_12: KernelProfile = { ...NEWEST, name: '6.12', version: 6012, release: 6012, iommufdPasid: false, wrapErrno: 'EINVAL', type1Nesting: true };
+const V6_12: KernelProfile = { ...NEWEST, name: '6.12', version: 6012, release: 6012, iommufdSince613: false, wrapErrno: 'EINVAL', type1Nesting: true };
 const V6_6: KernelProfile = { ...V6_12, probeFailure: 'probe-of', name: '6.6', version: 6006, release: 6006, domainAllocation: 'EIO', amdBlockedDomain: false };
 const V6_1: KernelProfile = {
   ...V6_6, name: '6.1', version: 6001, release: 6001, iommufd: false, cdev: false, notContainer: 'EINVAL', directRegions: 'vtd-eperm', vtdBlockedDomain: false,

@@ -42,7 +42,7 @@ export function runDma(machine: Machine, dma: DmaDescription, trace: BoundedTrac
     const size = at % BOUNDARY + left > BOUNDARY ? BOUNDARY - (at % BOUNDARY) : left;
     const outcome = new Request(machine, dma, device, at, Number(size), trace).run();
     first ??= outcome;
-    if (outcome.outcome !== first.outcome || outcome.outcome === 'fault' || outcome.outcome === 'blocked') return outcome;
+    if (outcome.outcome !== first.outcome || outcome.outcome === 'fault' || outcome.outcome === 'blocked' || outcome.outcome === 'not-modelled') return outcome;
     at = BigInt.asUintN(64, at + size);
     left -= size;
   }
@@ -82,12 +82,12 @@ class Request {
     }
   }
 
-  /** A described unit of an architecture that is not modelled translates nothing. */
   private atUnit(unit: IommuUnit | null, requesterId: number): DmaOutcome {
     if (unit === null) return this.untranslated();
     const { dma, address, size } = this;
     const request: UnitRequest = { requesterId, access: dma.access, addressType: dma.addressType, address, size, pasid: dma.pasid, privileged: dma.privileged, execute: dma.execute };
     this.hop('unit', `${unit.description.name} gets the request`, 'continue', unit.description.id);
+    if (unit.notModelled !== undefined) return this.unknowable(unit.notModelled);
     const answer = unit.translate(request, this.trace);
     switch (answer.kind) {
       case 'address': return dma.addressType === 'translation-request' ? this.translationCompletion(answer.address) : this.decode(answer.address, false);
@@ -97,6 +97,12 @@ class Request {
         this.hop('nowhere', answer.reason, 'blocked', unit.description.id);
         return { outcome: 'blocked', bypassedIommu: false };
     }
+  }
+
+  /** The kernel's side of such a unit is modelled, its hardware is not: no outcome is made up. */
+  private unknowable(why: string): DmaOutcome {
+    this.hop('nowhere', `${why}: where this request ends is not said`, 'blocked');
+    return { outcome: 'not-modelled', bypassedIommu: false };
   }
 
   /** PCIE-16: the device learns where the page is; memory is not touched. */

@@ -14,7 +14,7 @@ export function hostReport(machine: Machine): HostReport {
     kernel: { asked: host.kernel.version, profile: kernel.profile.name },
     groups: formed.groups.map((group) => groupReport(machine, group, kernel.groups[group.number]!)),
     ungrouped: formed.ungrouped,
-    unknowns: [...formed.unknowns, ...booted.notModelled.map(({ unit, reason }) => ({ subject: unit, text: `${reason}, so DMA of the devices behind it is shown as if nothing translated it`, affects: devicesBehind(machine, unit) }))],
+    unknowns: [...formed.unknowns, ...booted.notModelled.map(({ unit, reason }) => ({ subject: unit, text: `${reason}, so groups and domains of the devices behind it are known, but not where their DMA ends`, affects: devicesBehind(machine, unit) }))],
     messages: [...kernel.log],
   };
 }

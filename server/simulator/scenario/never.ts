@@ -30,7 +30,9 @@ export function askNever(machine: Machine, question: NeverDescription): NeverRep
   for (const { address, access } of candidates(machine, device.unit === null ? null : device.group?.domain ?? null, target)) {
     if (++tries > MAX_TRIES) return answer(false, `Not decided: more than ${MAX_TRIES} addresses would have to be tried.`);
     const dma = probe(question, address, access);
-    if (!arrivesIn(target, runDma(machine, dma, null))) continue;
+    const outcome = runDma(machine, dma, null);
+    if (outcome.outcome === 'not-modelled') return answer(false, `Not decided: ${device.unit?.notModelled ?? 'its IOMMU is not modelled'}.`);
+    if (!arrivesIn(target, outcome)) continue;
     const report = tracedDma(machine, dma);
     return answer(false, `A ${access} at ${hex(address)} arrives at ${hex(report.address!)}${report.bypassedIommu ? ' without meeting an IOMMU' : ''}.`, report);
   }

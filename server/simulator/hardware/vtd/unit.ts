@@ -18,6 +18,12 @@ import { newFirstStage, ScalableDeviceTables } from './scalable-writer.js';
 import { LEGACY_CODES, SecondStage } from './second-stage.js';
 import { DeviceTables, domainLevels, newSecondStage } from './table-writer.js';
 
+/**
+ * A pass-through address above the physical width: the manual has reason 0x04 (legacy step L5), the recorded hardware model
+ * checks nothing, and the address then meets nothing that answers. The record decides.
+ */
+const PASS_THROUGH_CHECKS_WIDTH = false;
+
 export class VtdUnit implements IommuUnit {
   readonly domainCompatibilityKey: string;
   /** As after boot: translation on, tables of the kernel. Whoever writes tables by hand points `rootTable` at them. */
@@ -146,7 +152,8 @@ export class VtdUnit implements IommuUnit {
       if (request.addressType === 'translated') return this.direct(request);
     }
     if (devices.translationType === TRANSLATION_TYPE.passThrough) {
-      return frameOf(request.address) < this.physicalFrames ? this.direct(request) : vtdFault(0x04, devices.faultsDisabled);
+      const beyond = PASS_THROUGH_CHECKS_WIDTH && frameOf(request.address) >= this.physicalFrames;
+      return beyond ? vtdFault(0x04, devices.faultsDisabled) : this.direct(request);
     }
     if (frameOf(request.address) >= this.frameLimit[devices.levels]!) return vtdFault(0x04, devices.faultsDisabled);
     const asks = request.addressType === 'translation-request';

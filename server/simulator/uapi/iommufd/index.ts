@@ -168,7 +168,7 @@ export class IommufdSubsystem {
       const why = nodes ? `${device.name} is not bound to a VFIO driver behind an IOMMU` : 'this kernel has no /dev/vfio/devices';
       throw new Refusal('ENOENT', 'CDV-01', why, [device.subject]);
     }
-    return process.open(new CdevFile(registered, this.registry, this.kernel.profile.iommufdPasid));
+    return process.open(new CdevFile(registered, this.registry, this.kernel.profile.iommufdSince613));
   }
 
   private cdev(process: Process, fd: number): CdevFile {

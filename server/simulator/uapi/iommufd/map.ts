@@ -29,7 +29,7 @@ export interface FileMapping extends Mapping {
 /** Steps 5 to 10 of IFD-18. @returns the first IOVA. @throws Refusal */
 export function mapUserMemory(context: IommufdContext, ioas: Ioas, process: Process, mapping: UserMapping): Iova {
   const { va, length, iova, permission, subject } = mapping;
-  checkMemoryRange(va, length, context.kernel.profile.iommufdPasid);
+  checkMemoryRange(va, length, context.kernel.profile.iommufdSince613);
   const pages = new Pages(new UserMemory(process, va), process, permission.write, context.accountMode);
   return ioas.table.map([{ pages, offset: pages.offset, length }], { iova, permission, subject });
 }

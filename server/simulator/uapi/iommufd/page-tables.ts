@@ -64,7 +64,7 @@ const HARDWARE_DATA: Readonly<Partial<Record<IommuArchitectureName, { readonly t
 
 const findDevice = (context: IommufdContext, id: number): BoundDevice => context.objects.get(id, BoundDevice, 'a device');
 const findHwpt = (context: IommufdContext, id: number): Hwpt => context.objects.get(id, Hwpt, 'a page table');
-const extended = (context: IommufdContext): boolean => context.kernel.profile.iommufdPasid;
+const extended = (context: IommufdContext): boolean => context.kernel.profile.iommufdSince613;
 
 /** IFD-60. @returns the hwpt's id */
 export function allocate(context: IommufdContext, call: HwptAllocCall): number {

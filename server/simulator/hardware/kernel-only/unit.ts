@@ -1,0 +1,93 @@
+/**
+ * Units of architectures whose tables and walker are not modelled. The kernel's side is there: groups, reserved regions, default domains,
+ * what may be mapped where. A request that meets such a unit ends in "not modelled", never in a guess.
+ */
+import type { IommuArchitectureName, IommuDescription } from '../../description.js';
+import { iova } from '../../memory/address.js';
+import type { PhysicalMemory } from '../../memory/physical-memory.js';
+import type { DriverProfile, IommuUnit, PageTable, UnitAnswer, UnitCapabilities } from '../architecture.js';
+import { KernelOnlyTable } from './table.js';
+
+/** What the drivers of one architecture do. */
+interface Driver {
+  /** Default bits of input address. */
+  readonly addressWidth: number;
+  /** Leaf sizes that come with each granule, smallest first (PGS-06, PGS-07). */
+  readonly granules: readonly bigint[];
+  readonly deferredFlush: boolean;
+  /** Interrupts are isolated by the interrupt controller (an ITS, an IMSIC), not by the IOMMU. */
+  readonly isolatedMsi: boolean;
+  /** Release (major * 1000 + minor) with a static blocked domain. */
+  readonly blockedDomainSince: number;
+  /** Release from which larger leaves are no longer split by an unmap (UNM-02). */
+  readonly splitsLeavesUntil: number;
+}
+
+const bytes = (...shifts: readonly number[]): bigint => shifts.reduce((map, shift) => map | (1n << BigInt(shift)), 0n);
+/** Every power of two from 4 KiB to 2^51. */
+const ALL_FROM_4_KIB = (1n << 52n) - 4096n;
+
+const DRIVERS: Readonly<Partial<Record<IommuArchitectureName, Driver>>> = {
+  smmuv3: { addressWidth: 48, granules: [bytes(12, 21, 30), bytes(14, 25), bytes(16, 29)], deferredFlush: true, isolatedMsi: true, blockedDomainSince: 6012, splitsLeavesUntil: 6013 },
+  'virtio-iommu': { addressWidth: 64, granules: [ALL_FROM_4_KIB], deferredFlush: false, isolatedMsi: false, blockedDomainSince: Infinity, splitsLeavesUntil: 0 },
+  'riscv-iommu': { addressWidth: 48, granules: [bytes(12, 21, 30)], deferredFlush: false, isolatedMsi: true, blockedDomainSince: 6013, splitsLeavesUntil: 0 },
+};
+
+export function kernelOnlyUnit(description: IommuDescription, memory: PhysicalMemory, profile: DriverProfile, notModelled: string): IommuUnit {
+  const driver = DRIVERS[description.architecture];
+  if (driver === undefined) throw new Error(`${description.architecture} has a model`);
+  return new KernelOnlyUnit(description, memory, profile, driver, notModelled);
+}
+
+class KernelOnlyUnit implements IommuUnit {
+  readonly domainCompatibilityKey: string;
+
+  constructor(
+    readonly description: IommuDescription,
+    readonly memory: PhysicalMemory,
+    private readonly profile: DriverProfile,
+    private readonly driver: Driver,
+    readonly notModelled: string,
+  ) {
+    this.domainCompatibilityKey = `${description.architecture} ${description.id}`;
+  }
+
+  capabilities(): UnitCapabilities {
+    const { driver, description } = this;
+    return {
+      cacheCoherency: description.coherent, enforceCacheCoherency: false, isolatedMsi: driver.isolatedMsi || description.interruptRemapping, deferredFlush: driver.deferredFlush,
+      dirtyTracking: false, nested: false, maxPasids: 0, blockedDomain: this.profile.version >= driver.blockedDomainSince, identityDomain: description.passThrough,
+    };
+  }
+
+  createPageTable(): PageTable {
+    const width = BigInt(this.description.addressWidth ?? this.driver.addressWidth);
+    return new KernelOnlyTable({
+      pageSizes: this.pageSizes(),
+      aperture: { start: iova(0n), last: iova((1n << width) - 1n) },
+      splitsLeaves: this.profile.version <= this.driver.splitsLeavesUntil,
+      log: (line) => this.profile.log?.(line),
+    });
+  }
+
+  /** PGS-06: one granule of those that the unit has, the CPU's page size (4 KiB) first. PGS-07: what the device says. */
+  private pageSizes(): bigint {
+    const described = this.description.pageSizes?.reduce((map, size) => map | size, 0n);
+    const { granules } = this.driver;
+    if (described === undefined) return granules[0]!;
+    const granule = granules.find((each) => (each & -each & described) !== 0n);
+    return granule === undefined ? described : granule & described;
+  }
+
+  setDeviceEntry(): void {
+    // Nothing reads the entries of such a unit.
+  }
+
+  translate(): UnitAnswer {
+    return { kind: 'blocked', reason: this.notModelled };
+  }
+
+  faultMessages(): readonly string[] {
+    return [];
+  }
+}
