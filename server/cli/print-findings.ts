@@ -1,9 +1,9 @@
 /** Findings in the terminal: `file:line:column: severity: message [code]`, which editors and `$iommu` recognise. */
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { styleText } from 'node:util';
 import type { Presented } from '../analysis/present.js';
 import type { Loaded } from './load.js';
+import { style } from './style.js';
 
 const COLOURS = { error: 'red', warning: 'yellow', information: 'cyan', hint: 'dim' } as const;
 
@@ -15,7 +15,7 @@ export function printFindings(loaded: Loaded): string {
 const shortPath = (uri: string): string => relative('', fileURLToPath(uri));
 
 function findingText(path: string, { uri, range, severity, message, code, related }: Presented): string {
-  const head = `${path}:${range.start.line + 1}:${range.start.character + 1}: ${styleText(COLOURS[severity], severity)}: ${message} ${styleText('dim', `[${code}]`)}`;
+  const head = `${path}:${range.start.line + 1}:${range.start.character + 1}: ${style(COLOURS[severity], severity)}: ${message} ${style('dim', `[${code}]`)}`;
   return [head, ...related.map((each) => `    ${each.uri === uri ? path : shortPath(each.uri)}:${each.range.start.line + 1}: ${each.message}`)].join('\n');
 }
 

@@ -1,9 +1,9 @@
 /** A DMA in the terminal, step by step: the path, every table entry read, the fault. */
-import { styleText } from 'node:util';
 import { faultCode } from '../analysis/views.js';
 import { hex } from '../simulator/memory/address.js';
 import type { DmaReport } from '../simulator/report.js';
 import type { DecodedField, ReadEvent, TraceEvent } from '../simulator/trace/events.js';
+import { style } from './style.js';
 
 const MARKS: Readonly<Record<TraceEvent['verdict'], string>> = { continue: '│', done: '●', redirected: '↻', bypass: '⇢', fault: '✗', blocked: '✗', note: '·' };
 
@@ -11,11 +11,11 @@ export const traceText = (dma: Pick<DmaReport, 'trace'>): string => dma.trace.ma
 
 function eventLines(event: TraceEvent): string[] {
   const bad = event.verdict === 'fault' || event.verdict === 'blocked' || event.verdict === 'bypass';
-  const mark = bad ? styleText('red', MARKS[event.verdict]) : MARKS[event.verdict];
-  const rules = event.rules.length === 0 ? '' : styleText('dim', `  ${event.rules.join(' ')}`);
+  const mark = bad ? style('red', MARKS[event.verdict]) : MARKS[event.verdict];
+  const rules = event.rules.length === 0 ? '' : style('dim', `  ${event.rules.join(' ')}`);
   switch (event.kind) {
     case 'read': return [`${mark} ${readHead(event)}${rules}`, ...fieldLines(event.fields), `      ${event.text}`];
-    case 'fault': return [`${mark} ${styleText('red', `fault ${faultCode(event.code)} ${event.name}`)}: ${event.text}${rules}`, ...event.messages.map((line) => `      dmesg: ${line}`)];
+    case 'fault': return [`${mark} ${style('red', `fault ${faultCode(event.code)} ${event.name}`)}: ${event.text}${rules}`, ...event.messages.map((line) => `      dmesg: ${line}`)];
     default: return [`${mark} ${event.text}${rules}`];
   }
 }
@@ -24,7 +24,7 @@ function readHead(event: ReadEvent): string {
   const words = event.words.length === 0 ? 'unreadable' : event.words.map((word) => hex(word)).join(' ');
   const permission = event.permission === undefined ? '' : `  ${event.permission.read ? 'r' : '-'}${event.permission.write ? 'w' : '-'}`;
   const level = event.level === undefined ? '' : ` (level ${event.level})`;
-  return `${event.stage}: ${event.entry}${level} at ${hex(event.address)} = ${styleText('bold', words)}${permission}`;
+  return `${event.stage}: ${event.entry}${level} at ${hex(event.address)} = ${style('bold', words)}${permission}`;
 }
 
 const fieldLines = (fields: readonly DecodedField[]): string[] =>

@@ -1,4 +1,3 @@
-import { styleText } from 'node:util';
 import type { ActionReport, DmaReport, StepReport } from '../simulator/report.js';
 import { faultCode } from '../analysis/views.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
@@ -7,6 +6,7 @@ import { toJson } from './json.js';
 import { load, type Loaded } from './load.js';
 import { counts, findingJson, printFindings } from './print-findings.js';
 import { traceText } from './print-trace.js';
+import { style } from './style.js';
 
 /** `iommu simulate FILE...`: every step and DMA in order, then the findings. */
 export async function simulateCommand(args: readonly string[]): Promise<ExitCode> {
@@ -46,14 +46,15 @@ function simulationText(loaded: Loaded, withTrace: boolean): string {
   const blocks = analysis.report.runs.flatMap((run) => {
     if (run.actions.length === 0 && run.stopped === undefined) return [];
     const lines = run.actions.map((action) => `  ${actionLine(action)}${withTrace && action.kind === 'dma' ? `\n${traceText(action)}` : ''}`);
-    return [[styleText('bold', `${run.kind === 'host' ? 'host' : 'scenario'} ${run.name}`), ...lines, ...(run.stopped === undefined ? [] : [`  stopped: ${run.stopped}`])].join('\n')];
+    return [[style('bold', `${run.kind === 'host' ? 'host' : 'scenario'} ${run.name}`), ...lines, ...(run.stopped === undefined ? [] : [`  stopped: ${run.stopped}`])].join('\n')];
   });
   const findings = printFindings(loaded);
-  return [...blocks, ...(findings === '' ? [] : [styleText('bold', 'findings'), findings])].join('\n\n');
+  if (blocks.length === 0 && findings === '') return `${loaded.path}: nothing to simulate`;
+  return [...blocks, ...(findings === '' ? [] : [style('bold', 'findings'), findings])].join('\n\n');
 }
 
-const good = (text: string): string => styleText('green', text);
-const bad = (text: string): string => styleText('red', text);
+const good = (text: string): string => style('green', text);
+const bad = (text: string): string => style('red', text);
 
 /** One line for a step, a DMA or a property. */
 export function actionLine(action: ActionReport): string {
