@@ -9,7 +9,7 @@ import * as ast from './generated/ast.js';
 import { filesOf } from './names.js';
 import { Context } from './lowering/context.js';
 import { lowerHost, nameHost, type HostSource } from './lowering/host.js';
-import { lowerClaim, lowerDma, lowerDomain, lowerNever, lowerOwner, nameOwner } from './lowering/owners.js';
+import { lowerClaim, lowerDma, lowerDomain, lowerNever, lowerOwner, lowerPasidSet, nameOwner, namePasidSet } from './lowering/owners.js';
 import { lowerScenario } from './lowering/scenarios.js';
 
 /**
@@ -25,10 +25,13 @@ export function lower(documents: readonly LangiumDocument[]): Lowered {
   for (const source of sources) nameHost(context, source);
   const owners = all.filter(ast.isOwner);
   for (const owner of owners) nameOwner(context, owner);
+  const pasidSets = all.filter(ast.isPasidSet);
+  for (const set of pasidSets) namePasidSet(context, set);
   const description = {
     hosts: sources.map((source) => lowerHost(context, source)),
     groupClaims: own.flatMap((statement) => claimsOf(context, statement)),
     owners: owners.flatMap((owner) => lowerOwner(context, owner)),
+    ...(pasidSets.length === 0 ? {} : { pasidSets: pasidSets.flatMap((set) => lowerPasidSet(context, set)) }),
     domains: all.filter(ast.isDomain).flatMap((domain) => lowerDomain(context, domain)),
     questions: lowerQuestions(context, own),
     scenarios: own.filter(ast.isScenario).flatMap((scenario) => lowerScenario(context, scenario)),

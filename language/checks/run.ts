@@ -19,6 +19,7 @@ const CHECKS: Checks = {
   Kernel: [amounts.kernelVersionsMustBeginWithTwoNumbers],
   Cpu: [words.vendorsMustBeKnown],
   Grouping: [words.groupingsMustBeKnown],
+  IoasidChoice: [words.ioasidModelsMustBeKnown],
   Iommu: [words.architecturesMustBeKnown, (node, report) => words.propertiesMustBeGivenOnce(node.properties, report)],
   Register: [steps.registersHaveNoEffectYet],
   PciFunction: [
@@ -41,7 +42,7 @@ const CHECKS: Checks = {
   Domain: [words.domainTypesMustBeKnown],
   DomainMap: [amounts.mappingsMustNotBeEmpty, words.permissionsMustBeKnown],
   DomainAttach: [amounts.pasidsMustFit20Bits],
-  PasidSet: [steps.pasidSetsHaveNoEffectYet],
+  PasidSet: [steps.detailsOfSetsMustBeKnown],
   Dma: [amounts.dmaMustMoveSomething, words.dmaWordsMustBeKnown],
   Expectation: [words.expectationsMustMakeSense, amounts.expectedNumbersMustFit64Bits],
   Scenario: [names.memoryNamesMustBeUnique],

@@ -2,6 +2,7 @@
 import { AstUtils, type AstNode } from 'langium';
 import * as ast from '../generated/ast.js';
 import { verbNamed } from '../../server/simulator/scenario/verbs.js';
+import { amountOf } from '../names.js';
 import { article, readStep, type OperandReading } from '../steps.js';
 import type { Report } from './check.js';
 
@@ -35,6 +36,7 @@ function kindOfNamed(node: AstNode): string {
   if (ast.isOwnerMemory(node)) return 'memory';
   if (ast.isDomain(node)) return 'domain';
   if (ast.isConstant(node)) return 'number';
+  if (ast.isPasidSet(node)) return 'pasid-set';
   return ast.isHost(node) ? 'host' : ast.isOwner(node) ? node.kind : ast.isIommu(node) ? 'IOMMU unit' : 'group claim';
 }
 
@@ -44,7 +46,7 @@ export function classOfHandle(handle: ast.Handle): string {
   return kind.replace(/^new /, '');
 }
 
-const HANDLE_CLASSES = new Set(['container', 'group', 'device-fd', 'cdev', 'iommufd', 'ioas', 'hwpt', 'access', 'fault-queue', 'viommu', 'vdevice']);
+const HANDLE_CLASSES = new Set(['container', 'group', 'device-fd', 'cdev', 'iommufd', 'ioas', 'hwpt', 'access', 'ioasid-file', 'fault-queue', 'viommu', 'vdevice', 'kernel-domain']);
 
 function accepts(wanted: string, found: string): boolean {
   if (wanted === 'size') return found === 'number';
@@ -62,16 +64,29 @@ function handlesMustBeOpen(step: ast.Step, atom: ast.NameAtom, report: Report): 
   }
 }
 
+// ------------------------------------------------------------------------------------------------ sets of PASIDs
+
+/** What may be said of a set, and the most that it may be. */
+const SET_DETAILS: Readonly<Record<string, bigint>> = { quota: 0xffff_ffffn, first: 0xffff_ffffn };
+
+export function detailsOfSetsMustBeKnown(node: ast.PasidSet, report: Report): void {
+  const seen = new Set<string>();
+  for (const detail of node.details?.entries ?? []) {
+    const most = SET_DETAILS[detail.key];
+    if (most === undefined) report('language/unknown-property', detail, `A set of PASIDs has no property \`${detail.key}\`. It has \`quota\` and \`first\`.`, { property: 'key' });
+    else if (detail.values.length !== 1) report('language/property-value', detail, `\`${detail.key}\` takes one number.`);
+    else if ((amountOf(detail.values[0]) ?? 0n) > most) report('language/property-value', detail, `\`${detail.key}\` is at most ${most}.`);
+    if (seen.has(detail.key)) report('language/duplicate-property', detail, `\`${detail.key}\` is given twice; the last one counts.`, { property: 'key' });
+    seen.add(detail.key);
+  }
+}
+
 // ------------------------------------------------------------------------------------------------ what has no effect yet
 
 const LATER = 'It is understood, but has no effect on the simulation yet.';
 
 export function registersHaveNoEffectYet(node: ast.Register, report: Report): void {
   report('language/not-simulated', node, `A register written by hand. ${LATER}`, { severity: 'information' });
-}
-
-export function pasidSetsHaveNoEffectYet(node: ast.PasidSet, report: Report): void {
-  report('language/not-simulated', node, `A set of PASIDs. ${LATER}`, { property: 'name', severity: 'information' });
 }
 
 export function detailsHaveNoEffectYet(node: ast.Details, report: Report): void {

@@ -77,6 +77,8 @@ function isOfKind(node: AstNode, kind: NameKind): boolean {
     case 'domain': return ast.isDomain(node);
     case 'constant': return ast.isConstant(node);
     case 'handle': return ast.isHandle(node);
+    case 'pasid-set': return ast.isPasidSet(node);
+    case 'number': return ast.isConstant(node);
     default: return ast.isHandle(node) && classOfHandle(node) === kind;
   }
 }

@@ -2,7 +2,7 @@
 import { PROFILES } from '../../server/simulator/kernel/profile.js';
 import { verbNamed, type OperandSpec, type VerbSpec } from '../../server/simulator/scenario/verbs.js';
 import { FUNCTION_TYPES } from '../lowering/functions.js';
-import { ARCHITECTURES, CPU_VENDORS, MEDIATED_KINDS, RESERVED_TYPES } from '../lowering/host.js';
+import { ARCHITECTURES, CPU_VENDORS, GROUPINGS, IOASID_MODELS, MEDIATED_KINDS, RESERVED_TYPES } from '../lowering/host.js';
 import { DMA_WORDS, DOMAIN_TYPES, EXPECTATION_WORDS, MEMORY_KINDS, PERMISSIONS } from '../lowering/owners.js';
 import { CLASS_CODES, propertyOf, type PropertySpec } from '../properties.js';
 import { demands, HOLDER_OF, type Cursor } from './cursor.js';
@@ -34,6 +34,7 @@ const DRIVERS = ['vfio-pci', 'none', 'nvme', 'nvidia', 'nouveau', 'amdgpu', 'i91
 /** Words that an operand of kind `word` may be, by verb and role. */
 const OPERAND_WORDS: Readonly<Record<string, readonly string[]>> = {
   'set-iommu model': ['type1', 'type1v2', 'nesting', 'noiommu'], 'bind driver': DRIVERS.filter((driver) => driver !== 'none'),
+  'ioasid-set-alloc type': ['MM', 'NULL'], 'ioasid-register-notifier level': ['CPU', 'IOMMU', 'DEVICE'], 'ioasid-ioctl command': ['GET_API_VERSION', 'GET_INFO'],
   'set-group-type type': ['identity', 'DMA', 'DMA-FQ', 'auto'], 'iommufd-option option': ['rlimit-mode', 'huge-pages'],
 };
 
@@ -45,7 +46,7 @@ const devices = (rest: Expected): Reader => (after, last) => (after.length === 0
 /** By the keyword of the statement; `after` is what follows the keyword, `last` its last word ('' when there is none). */
 const READERS: Readonly<Record<string, Reader>> = {
   host: () => nothing, use: () => nothing, let: () => nothing,
-  kernel: (after, last) => (after.length === 0 ? words(...VERSIONS) : last === 'cmdline' ? nothing : also(words('cmdline', 'options', 'parameters'))),
+  kernel: (after, last) => (after.length === 0 ? words(...VERSIONS) : last === 'cmdline' ? nothing : last === 'grouping' ? words(...GROUPINGS) : last === 'ioasid' ? words(...IOASID_MODELS) : also(words('cmdline', 'options', 'parameters', 'grouping', 'ioasid'))),
   cpu: (after) => (after.length === 0 ? words(...CPU_VENDORS) : done),
   iommu: (after, last) => (after.length === 0 ? nothing : last === ':' ? words(...Object.keys(ARCHITECTURES)) : done),
   covers: (after, last) => (after.length === 0 ? both(words('rest'), names('device')) : last === ',' || last === 'except' ? names('device') : also(words('except'))),
@@ -56,8 +57,8 @@ const READERS: Readonly<Record<string, Reader>> = {
   group: (after) => (after.length === 1 ? words('on') : nothing),
   vm: ownerHead, process: ownerHead,
   domain: (after, last) => (last === ':' ? words(...DOMAIN_TYPES) : ownerHead(after, last)),
-  'pasid-set': ownerHead,
-  scenario: (_, last) => (last === 'on' ? names('host') : last === 'kernel' ? words(...VERSIONS) : words('on', 'kernel', 'cmdline')),
+  'pasid-set': (after, last) => (last === 'for' ? names('owner') : after.length >= 3 ? words('for') : ownerHead(after, last)),
+  scenario: (_, last) => (last === 'on' ? names('host') : last === 'kernel' ? words(...VERSIONS) : last === 'ioasid' ? words(...IOASID_MODELS) : words('on', 'kernel', 'cmdline', 'ioasid')),
   memory: (_, last) => (last === 'size' ? nothing : also(words('size', 'at', 'backing', ...MEMORY_KINDS))),
   map: (after, last) => (demands(last) ? names('constant') : also(words(...['iova', 'size', 'to'].filter((key) => !after.includes(key)), ...Object.keys(PERMISSIONS)))),
   bar: (_, last) => (last === 'at' || last === 'size' ? names('constant') : also(words('at', 'size', 'prefetchable'))),

@@ -37,6 +37,7 @@ const HIGHLIGHTERS: Readonly<Record<string, readonly Highlighter<never>[]>> = {
   MemoryKind: [property('kind', SemanticTokenTypes.enumMember)],
   Cpu: [property('vendor', SemanticTokenTypes.enumMember)],
   Grouping: [property('algorithm', SemanticTokenTypes.enumMember)],
+  IoasidChoice: [property('model', SemanticTokenTypes.enumMember)],
   Kernel: [property('version', SemanticTokenTypes.number)],
   Binding: [property('driver', SemanticTokenTypes.enumMember)],
   Dma: [property('access', SemanticTokenTypes.keyword), property('words', SemanticTokenTypes.enumMember)],

@@ -1,6 +1,6 @@
 /** A host: kernel, memory, IOMMU units, devices outside of the fabric, reserved regions, bindings. */
 import type {
-  GroupingName, HostDescription, IommuArchitectureName, IommuDescription, KernelDescription, MediatedDeviceDescription, MediatedKind, PlatformDeviceDescription,
+  GroupingName, HostDescription, IoasidModelName, IommuArchitectureName, IommuDescription, KernelDescription, MediatedDeviceDescription, MediatedKind, PlatformDeviceDescription,
   ReservedRegionDescription, ReservedType, SubjectId,
 } from '../../server/simulator/description.js';
 import type { AddressRange, PhysicalAddress } from '../../server/simulator/memory/address.js';
@@ -22,6 +22,7 @@ export const ARCHITECTURES: Readonly<Record<string, IommuArchitectureName>> = {
 };
 export const CPU_VENDORS = ['intel', 'amd', 'arm', 'other', 'unknown'] as const;
 export const GROUPINGS: readonly GroupingName[] = ['classic', '2025-rework'];
+export const IOASID_MODELS: readonly IoasidModelName[] = ['released', 'sets-2021'];
 export const MEDIATED_KINDS: readonly MediatedKind[] = ['software', 'software-no-dma', 'parent-aux', 'parent-rid'];
 export const RESERVED_TYPES: readonly ReservedType[] = ['direct', 'direct-relaxable', 'reserved', 'msi', 'software-msi'];
 
@@ -61,6 +62,7 @@ function lowerKernel(context: Context, host: SubjectId, { node, items }: HostSou
   const kernel = items.find(ast.isKernel);
   const clauses = kernel?.clauses ?? [];
   const grouping = clauses.findLast(ast.isGrouping)?.algorithm;
+  const ioasid = ioasidModel(clauses);
   const vendor = oneOf(CPU_VENDORS, items.find(ast.isCpu)?.vendor, 'unknown');
   return {
     id: context.book.add(`${host}/kernel`, kernel ?? node),
@@ -69,8 +71,15 @@ function lowerKernel(context: Context, host: SubjectId, { node, items }: HostSou
     buildOptions: clauses.filter(ast.isBuildOptions).flatMap((clause) => clause.options.map((option) => option.replace(/\s+/g, ''))),
     moduleParameters: clauses.filter(ast.isModuleParameters).flatMap((clause) => clause.parameters),
     ...(grouping === undefined ? {} : { grouping: oneOf(GROUPINGS, grouping, 'classic') }),
+    ...(ioasid === undefined ? {} : { ioasid }),
     cpuVendor: vendor === 'unknown' ? vendorByUnit(items) : vendor,
   };
+}
+
+/** The model that a clause of a kernel or a scenario chooses; the last one counts. */
+export function ioasidModel(clauses: readonly (ast.KernelClause | ast.ScenarioClause)[]): IoasidModelName | undefined {
+  const chosen = clauses.findLast(ast.isIoasidChoice)?.model;
+  return IOASID_MODELS.find((model) => model === chosen);
 }
 
 /** Intel's unit stands beside Intel's processor, AMD's beside AMD's; nothing else is certain. */

@@ -1,6 +1,6 @@
 /** Owners, domains, group claims and questions. */
 import type {
-  ApiChoice, DmaDescription, DomainDescription, Expectation, GroupClaim, NeverDescription, OwnerDescription, OwnerMemory, Permission, SubjectId,
+  ApiChoice, DmaDescription, DomainDescription, Expectation, GroupClaim, NeverDescription, OwnerDescription, OwnerMemory, PasidSetDescription, Permission, SubjectId,
 } from '../../server/simulator/description.js';
 import type { PhysicalAddress, VirtualAddress } from '../../server/simulator/memory/address.js';
 import * as ast from '../generated/ast.js';
@@ -83,6 +83,26 @@ export function lowerDomain(context: Context, node: ast.Domain): DomainDescripti
     attachments: node.items.filter(ast.isDomainAttach).flatMap((attach) => context.deviceIds(attach.devices).map((device) => ({
       id: context.book.add(`${id}/attach/${device.split('/').at(-1)}`, attach), device, pasid: smallNumber(amountOf(attach.pasid), PASID_MAX),
     }))),
+  }];
+}
+
+const UNLIMITED = 0n;
+
+/** `first` and `quota`, by their words. */
+const detailOf = (details: ast.Details | undefined, key: string): bigint | undefined => address(details?.entries.findLast((entry) => entry.key === key)?.values[0]);
+
+export function namePasidSet(context: Context, node: ast.PasidSet): SubjectId {
+  return context.name(node, `pasid-set:${node.name ?? 'set'}`);
+}
+
+export function lowerPasidSet(context: Context, node: ast.PasidSet): PasidSetDescription[] {
+  const host = context.idOf(node.host?.ref);
+  const owner = node.owner?.ref?.name;
+  if (host === undefined || (node.owner !== undefined && owner === undefined)) return [];
+  const first = detailOf(node.details, 'first');
+  return [{
+    id: context.idOf(node)!, name: node.name ?? 'set', host, quota: detailOf(node.details, 'quota') ?? UNLIMITED,
+    ...(owner === undefined ? {} : { owner }), ...(first === undefined ? {} : { first }),
   }];
 }
 

@@ -3,6 +3,7 @@ import type { ActionDescription, Operand, ScenarioDescription, StepDescription, 
 import * as ast from '../generated/ast.js';
 import { amountOf, processOf } from '../names.js';
 import { readStep, type OperandReading } from '../steps.js';
+import { ioasidModel } from './host.js';
 import { address, textOf, type Context } from './context.js';
 import { lowerDma, lowerExpectation, lowerMemories, nameMemories } from './owners.js';
 
@@ -11,9 +12,11 @@ export function lowerScenario(context: Context, node: ast.Scenario): ScenarioDes
   if (host === undefined || node.title === undefined) return [];
   const id = context.name(node, `scenario:${node.title}`);
   nameMemories(context, id, node.items);
+  const ioasid = ioasidModel(node.clauses);
   const actions = node.items.filter((item) => !ast.isOwnerMemory(item));
   return [{
     id, name: node.title, host, kernelVersion: node.clauses.find(ast.isKernelChoice)?.version, commandLine: node.clauses.find(ast.isCommandLine)?.text,
+    ...(ioasid === undefined ? {} : { ioasid }),
     memory: lowerMemories(context, node.items),
     actions: actions.flatMap((action, index): ActionDescription[] =>
       ast.isStep(action) ? lowerStep(context, action, `${id}/${index + 1}`) : lowerDma(context, action as ast.Dma, `${id}/${index + 1}`, host)),

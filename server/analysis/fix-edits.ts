@@ -30,14 +30,28 @@ export function fixEdits(edits: readonly Edit[], places: ReadonlyMap<SubjectId, 
 /** A PCI address as the language writes it. */
 const ADDRESS = /([0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-9a-fA-F]{1,2}/;
 
-/** The statements as they are written, at their new place and with their new address. */
+/** The statements as they are written, with their doc comments, at their new place and with their new address. */
 function moveInside(moved: readonly { readonly address: string; readonly source: Place }[], target: Place, lineText: (uri: string, line: number) => string): TextChange[] {
   const indent = /^\s*/.exec(lineText(target.uri, target.range.start.line))?.[0] ?? '';
-  const texts = moved.map(({ address, source }) => textOf(source, (line) => lineText(source.uri, line)).replace(ADDRESS, address));
-  return [...moved.map(({ source }) => ({ uri: source.uri, range: source.range, newText: '' })), insertInside(target, texts.join(`\n${indent}${INDENT}`), indent)];
+  const sources = moved.map(({ address, source }) => ({ address, uri: source.uri, range: withComments(source, (line) => lineText(source.uri, line)) }));
+  const texts = sources.map(({ address, uri, range }) => textOf(range, (line) => lineText(uri, line)).replace(ADDRESS, address));
+  return [...sources.map(({ uri, range }) => ({ uri, range: withLine(range, (line) => lineText(uri, line)), newText: '' })), insertInside(target, texts.join(`\n${indent}${INDENT}`), indent)];
 }
 
-function textOf({ range: { start, end } }: Place, lineText: (line: number) => string): string {
+/** From the first of the doc comments directly above. */
+function withComments({ range }: Place, lineText: (line: number) => string): RangeView {
+  let { line, character } = range.start;
+  for (; line > 0 && lineText(line - 1).trimStart().startsWith('///'); line--) character = lineText(line - 1).indexOf('///');
+  return { start: { line, character }, end: range.end };
+}
+
+/** The whole lines, where nothing else stands on them. */
+function withLine({ start, end }: RangeView, lineText: (line: number) => string): RangeView {
+  const alone = lineText(start.line).slice(0, start.character).trim() === '' && lineText(end.line).slice(end.character).trim() === '';
+  return alone ? { start: { line: start.line, character: 0 }, end: { line: end.line + 1, character: 0 } } : { start, end };
+}
+
+function textOf({ start, end }: RangeView, lineText: (line: number) => string): string {
   const lines = Array.from({ length: end.line - start.line + 1 }, (_, index) => lineText(start.line + index).replace(/[\r\n]+$/, ''));
   lines[lines.length - 1] = lines.at(-1)!.slice(0, end.character);
   lines[0] = lines[0]!.slice(start.character);

@@ -43,7 +43,8 @@ function actionText(action: ActionReport, pages: ReadonlyMap<SubjectId, Readonly
     }
     case 'dma': {
       const fault = action.fault === undefined ? '' : ` ${faultCode(action.fault.code)}`;
-      return `→ ${action.address === undefined ? action.outcome : hex(action.address)}${fault}${action.bypassedIommu ? ' past the IOMMU' : ''}`;
+      const where = action.outcome === 'memory' || action.outcome === 'peer' ? action.address : undefined;
+      return `→ ${where === undefined ? action.outcome : hex(where)}${fault}${action.bypassedIommu ? ' past the IOMMU' : ''}`;
     }
   }
 }

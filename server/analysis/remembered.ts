@@ -12,12 +12,14 @@ interface HostInputs {
   readonly owners: MachineDescription['owners'];
   readonly domains: MachineDescription['domains'];
   readonly questions: MachineDescription['questions'];
+  readonly pasidSets: MachineDescription['pasidSets'];
 }
 
 interface ScenarioInputs {
   readonly host: HostDescription;
   readonly owners: MachineDescription['owners'];
   readonly scenario: ScenarioDescription;
+  readonly pasidSets: MachineDescription['pasidSets'];
 }
 
 interface Remembered<Inputs, Answer> {
@@ -51,13 +53,13 @@ export class RememberedRuns {
 
   simulate(described: MachineDescription): Report {
     const description = { ...described, hosts: described.hosts.map((host) => this.known(host)) };
-    const { owners, domains, questions } = description;
+    const { owners, domains, questions, pasidSets } = description;
     const plans = new BootPlans();
     const byId = new Map(description.hosts.map((host) => [host.id, host]));
-    const hostRuns = description.hosts.map((host) => this.hosts.recall(host.id, { host, owners, domains, questions }, () => runHost(description, host, plans)));
+    const hostRuns = description.hosts.map((host) => this.hosts.recall(host.id, { host, owners, domains, questions, pasidSets }, () => runHost(description, host, plans)));
     const scenarioRuns = description.scenarios.flatMap((scenario) => {
       const host = byId.get(scenario.host);
-      return host === undefined ? [] : [this.scenarios.recall(scenario.id, { host, owners, scenario }, () => runScenario(description, host, scenario, plans))];
+      return host === undefined ? [] : [this.scenarios.recall(scenario.id, { host, owners, scenario, pasidSets }, () => runScenario(description, host, scenario, plans))];
     });
     this.lastHosts = byId;
     this.hosts.endRound();

@@ -17,8 +17,12 @@ export interface Change {
   apply(host: HostDescription): HostDescription;
 }
 
-export type Effort = 'setting' | 'kernel' | 'move' | 'hardware' | 'override';
-export const EFFORTS: readonly Effort[] = ['setting', 'kernel', 'move', 'hardware', 'override'];
+export type Effort =
+  | 'setting' | 'kernel' | 'move'
+  /** Nothing has to change when a fact that the file does not know is favourable. */
+  | 'fact'
+  | 'hardware' | 'override';
+export const EFFORTS: readonly Effort[] = ['setting', 'kernel', 'move', 'fact', 'hardware', 'override'];
 
 const nameOf = (fn: FunctionDescription): string => `${fn.name} (${addressText(fn.address)})`;
 
@@ -29,7 +33,7 @@ const withFunction = (host: HostDescription, id: SubjectId, change: Partial<Func
 
 /** Types whose ACS registers anybody asks; whether a function of the others is one of several decides (ACS-04, ACS-05). */
 const PORTS: ReadonlySet<FunctionType> = new Set(['root-port', 'downstream-port']);
-const BESIDE_OTHERS: ReadonlySet<FunctionType> = new Set(['endpoint', 'legacy-endpoint', 'upstream-port', 'integrated-endpoint']);
+const BESIDE_OTHERS: ReadonlySet<FunctionType> = new Set(['endpoint', 'legacy-endpoint', 'upstream-port', 'integrated-endpoint', 'unknown']);
 
 /** Functions that could isolate and do not, whatever the kernel was told to believe of them. */
 export function weakFunctions(topology: Topology, acs: AcsRegisters, functions: Iterable<FunctionDescription>): FunctionDescription[] {
@@ -46,8 +50,10 @@ const REQUIRED_TEXT = acsText(REQUIRED_ACS);
 export function isolating(fn: FunctionDescription): Change {
   const { acs } = fn;
   if (acs === 'none' || acs === 'unknown') {
+    const isKnown = acs === 'none' && fn.type !== 'unknown';
     return {
-      title: `Give ${nameOf(fn)} ACS ${REQUIRED_TEXT}: other hardware, or firmware that shows the capability`, effort: 'hardware',
+      title: isKnown ? `Give ${nameOf(fn)} ACS ${REQUIRED_TEXT}: other hardware, or firmware that shows the capability` : `If ${nameOf(fn)} has ACS ${REQUIRED_TEXT}, which the file does not know (lspci -vvv as root tells)`,
+      effort: isKnown ? 'hardware' : 'fact',
       edits: [{ kind: 'set-property', subject: fn.id, property: 'acs', text: `acs ${REQUIRED_TEXT}` }],
       apply: (host) => withFunction(host, fn.id, { acs: { capability: REQUIRED_ACS, firmwareControl: 0 } }),
     };
@@ -145,7 +151,7 @@ export function moving(topology: Topology, card: readonly FunctionDescription[],
   const byId = new Map(moved.map(({ fn, address }) => [fn.id, { ...fn, upstream: slot.id, address }]));
   return {
     title: `Move ${card.map((fn) => fn.name).join(', ')} to the slot of ${nameOf(slot)}`, effort: 'move',
-    edits: [{ kind: 'move-inside', subject: slot.id, moved: moved.map(({ fn, address }) => ({ subject: fn.id, address: addressText(address) })) }],
+    edits: [{ kind: 'move-inside', subject: slot.id, moved: moved.map(({ fn, address }) => ({ subject: fn.id, address: addressText(address).replace(/^0000:/, '') })) }],
     apply: (host) => ({ ...host, functions: host.functions.map((fn) => byId.get(fn.id) ?? fn) }),
   };
 }

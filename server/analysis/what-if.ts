@@ -29,6 +29,8 @@ export interface WhatIf {
   readonly now: 'together' | 'apart' | 'on-paper' | 'no-group';
   /** The groups that hold the functions asked about, without any override. */
   readonly groupsNow: readonly (readonly SubjectId[])[];
+  /** Somebody does not know a fact on which this depends. */
+  readonly uncertain: boolean;
   /** What puts them together, fact by fact. */
   readonly blame: readonly GroupReason[];
   /** Of 'on-paper': what shows it. */
@@ -45,23 +47,42 @@ const MAX_WEAK = 12;
 const MAX_SLOTS = 6;
 const MAX_MOVES = 2;
 
+/** A host without override, with its groups: shared by the questions about it. */
+interface Base {
+  readonly real: HostDescription;
+  readonly topology: Topology;
+  readonly formed: FormedGroups;
+}
+
+const bases = new WeakMap<HostDescription, Base>();
+
+function baseOf(host: HostDescription): Base {
+  let base = bases.get(host);
+  if (base === undefined) {
+    const real = withoutOverride(host);
+    const topology = new Topology(real);
+    bases.set(host, (base = { real, topology, formed: groupsOf(real, topology) }));
+  }
+  return base;
+}
+
 const groupsOf = (host: HostDescription, topology = new Topology(host)): FormedGroups =>
   formGroups(host, topology, profileFor(host.kernel.version), parseCommandLine(host.kernel.commandLine));
 
 /** @param others functions that are to be in other groups than `device` */
 export function whatIf(host: HostDescription, device: SubjectId, others: readonly SubjectId[]): WhatIf {
-  const real = withoutOverride(host);
-  const topology = new Topology(real);
-  const formed = groupsOf(real, topology);
+  const { real, topology, formed } = baseOf(host);
   const numbers = [device, ...others].map((each) => formed.groupOf.get(each));
-  if (numbers.some((number) => number === undefined)) return { now: 'no-group', groupsNow: [], blame: [], alternatives: [] };
-  const groupsNow = [...new Set(numbers)].map((number) => formed.groups[number!]!.members);
+  if (numbers.some((number) => number === undefined)) return { now: 'no-group', groupsNow: [], uncertain: false, blame: [], alternatives: [] };
+  const groups = [...new Set(numbers)].map((number) => formed.groups[number!]!);
+  const groupsNow = groups.map(({ members }) => members);
+  const uncertain = groups.some((group) => group.uncertain);
   const entangled = others.filter((other) => formed.groupOf.get(other) === formed.groupOf.get(device));
-  if (entangled.length === 0) return { now: 'apart', groupsNow, blame: [], alternatives: [] };
+  if (entangled.length === 0) return { now: 'apart', groupsNow, uncertain, blame: [], alternatives: [] };
   const question = new Question(real, topology, formed, device, entangled);
   const onPaper = hasOverride(host) && isApart(groupsOf(host), device, entangled);
   const proof = onPaper ? question.proof() : undefined;
-  return { now: onPaper ? 'on-paper' : 'together', groupsNow, blame: question.blame(), ...(proof && { proof }), alternatives: question.alternatives() };
+  return { now: onPaper ? 'on-paper' : 'together', groupsNow, uncertain, blame: question.blame(), ...(proof && { proof }), alternatives: question.alternatives() };
 }
 
 const isApart = ({ groupOf }: FormedGroups, device: SubjectId, others: readonly SubjectId[]): boolean => {

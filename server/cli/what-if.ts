@@ -40,6 +40,7 @@ const HEADLINES: Readonly<Record<WhatIf['now'], string>> = {
 
 function asText(answer: WhatIf, host: HostDescription, functions: readonly FunctionDescription[]): string {
   const lines = [`${functions.map((fn) => fn.name).join(' and ')} ${HEADLINES[answer.now]}`, ...answer.groupsNow.map((group) => `  ${previewText(host, [group])}`)];
+  if (answer.uncertain) lines.push('which depends on facts that the file does not know');
   if (answer.blame.length > 0) lines.push('because', ...answer.blame.map((reason) => `  ${reason.text}  [${reason.rules.join(', ')}]`));
   if (answer.proof !== undefined) lines.push('proof that this is no isolation', ...proofLines(answer.proof));
   if (answer.now === 'together' || answer.now === 'on-paper') lines.push(...alternativeLines(answer.alternatives, host));
@@ -58,7 +59,7 @@ const lines = (alternative: Alternative, host: HostDescription): string[] => [
 
 const proofLines = ({ assumptions, trace }: PeerProof): string[] => [...assumptions.map((each) => `  (assumed: ${each})`), ...trace.map((event) => `  ${event.text}  [${event.rules.join(', ')}]`)];
 
-function asJson({ now, groupsNow, blame, proof, alternatives }: WhatIf, facts: Facts): object {
+function asJson({ now, groupsNow, uncertain, blame, proof, alternatives }: WhatIf, facts: Facts): object {
   const address = (id: SubjectId): string => {
     const fn = facts.fn(id);
     return fn === undefined ? id : addressText(fn.address);
@@ -67,7 +68,7 @@ function asJson({ now, groupsNow, blame, proof, alternatives }: WhatIf, facts: F
   const proofJson = (each: PeerProof | undefined): object | undefined =>
     each && { device: address(each.device), peer: address(each.peer), address: each.address, assumptions: each.assumptions, path: each.trace.map((event) => event.text) };
   return {
-    now, groupsNow: addresses(groupsNow), proof: proofJson(proof),
+    now, groupsNow: addresses(groupsNow), uncertain, proof: proofJson(proof),
     blame: blame.map((reason) => ({ at: reason.subject && address(reason.subject), text: reason.text, rules: reason.rules })),
     alternatives: alternatives.map((each) => ({ title: each.title, kind: each.kind, groupsAfter: addresses(each.groupsAfter), proof: proofJson(each.proof) })),
   };

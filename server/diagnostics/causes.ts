@@ -21,4 +21,10 @@ export const MEMORY_LOCK: Cause = byRule('memory/memlock-exceeded', ['ENOMEM'], 
 /** Firmware wants a 1:1 mapping (RSV-44, RSV-45). */
 export const DIRECT_REGION: Cause = byRule('reserved/firmware-mapping', ['EPERM', 'EINVAL'], ['RSV-44', 'RSV-45']);
 
-export const CAUSES: readonly Cause[] = [INTERRUPT_ISOLATION, MEMORY_LOCK, DIRECT_REGION];
+/** vfio-pci's probe refuses what is no ordinary function (VFG-22). */
+export const VFIO_ON_BRIDGE: Cause = {
+  code: 'driver/vfio-on-bridge',
+  explains: (step) => step.result === 'EINVAL' && step.rules.includes('VFG-22') && step.trace.some((event) => event.text.includes('is a bridge')),
+};
+
+export const CAUSES: readonly Cause[] = [INTERRUPT_ISOLATION, MEMORY_LOCK, DIRECT_REGION, VFIO_ON_BRIDGE];

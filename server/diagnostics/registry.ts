@@ -3,26 +3,30 @@ import { acsOverride } from './rules/acs-override.js';
 import { deviceHasHostDriver } from './rules/device-has-host-driver.js';
 import { dmaBypassesIommu } from './rules/dma-bypasses-iommu.js';
 import { dmaFaults } from './rules/dma-faults.js';
+import { dmaStaleTranslation } from './rules/dma-stale-translation.js';
 import { expectationNotMet } from './rules/expectation-not-met.js';
 import { firmwareMapping } from './rules/firmware-mapping.js';
 import { groupClaimDiffers } from './rules/group-claim-differs.js';
 import { groupNotAlone } from './rules/group-not-alone.js';
 import { groupNotViable } from './rules/group-not-viable.js';
 import { groupReworkDiffers } from './rules/group-rework-differs.js';
+import { idsMatchSeveral } from './rules/ids-match-several.js';
 import { iommuBuildDependent } from './rules/iommu-build-dependent.js';
 import { iommuDisabled } from './rules/iommu-disabled.js';
 import { memlockExceeded } from './rules/memlock-exceeded.js';
 import { neverRefuted } from './rules/never-refuted.js';
 import { noInterruptRemapping } from './rules/no-interrupt-remapping.js';
 import { recordedGroupDiffers } from './rules/recorded-group-differs.js';
+import { requesterAlias } from './rules/requester-alias.js';
 import { runStopped } from './rules/run-stopped.js';
 import { stepFails } from './rules/step-fails.js';
 import { unknownCapability } from './rules/unknown-capability.js';
+import { vfioOnBridge } from './rules/vfio-on-bridge.js';
 import type { DiagnosticRule } from './rule.js';
 
 export const RULES: readonly DiagnosticRule[] = [
   iommuDisabled, iommuBuildDependent, deviceHasHostDriver, groupNotViable, noInterruptRemapping, firmwareMapping, memlockExceeded, stepFails,
-  groupClaimDiffers, expectationNotMet, neverRefuted, dmaFaults, dmaBypassesIommu, acsOverride, groupNotAlone, groupReworkDiffers, recordedGroupDiffers, unknownCapability, runStopped,
+  groupClaimDiffers, expectationNotMet, neverRefuted, dmaFaults, dmaBypassesIommu, dmaStaleTranslation, acsOverride, groupNotAlone, groupReworkDiffers, requesterAlias, idsMatchSeveral, vfioOnBridge, recordedGroupDiffers, unknownCapability, runStopped,
 ];
 
 export const ruleNamed: ReadonlyMap<string, DiagnosticRule> = new Map(RULES.map((rule) => [rule.code, rule]));

@@ -21,6 +21,7 @@ export interface MachineDescription {
   /** Top-level `dma` and `never` statements: asked of each host after its owners are set up. */
   readonly questions: readonly Question[];
   readonly scenarios: readonly ScenarioDescription[];
+  readonly pasidSets?: readonly PasidSetDescription[];
 }
 
 // ------------------------------------------------------------------------------------------------ host
@@ -52,11 +53,16 @@ export interface KernelDescription {
   readonly moduleParameters: readonly string[];
   /** How groups are formed; undefined = as every released kernel does. */
   readonly grouping?: GroupingName;
+  /** Who gives out PASIDs; undefined = as the kernel version does. */
+  readonly ioasid?: IoasidModelName;
   readonly cpuVendor: 'intel' | 'amd' | 'arm' | 'other' | Unknown;
 }
 
 /** The algorithm of all released kernels, or the one that a series of 2025 proposed (GR5-01 ..). */
 export type GroupingName = 'classic' | '2025-rework';
+
+/** As each version of the kernel gives out PASIDs, or the sets that a series of 2021 proposed (IOX-01 ..). */
+export type IoasidModelName = 'released' | 'sets-2021';
 
 export type IommuArchitectureName = 'vtd' | 'amd-vi' | 'smmuv3' | 'riscv-iommu' | 'virtio-iommu';
 
@@ -256,6 +262,19 @@ export interface Permission {
   readonly write: boolean;
 }
 
+/** A set of PASIDs that exists from the start: made for its owner by whoever manages the host (IOX-02). */
+export interface PasidSetDescription {
+  readonly id: SubjectId;
+  readonly name: string;
+  readonly host: SubjectId;
+  /** The VM or process whose address space owns it, by name; undefined: a set of type NULL. */
+  readonly owner?: string;
+  /** 0: all that is left. */
+  readonly quota: bigint;
+  /** Lowest number that is given out unless a step says a range. */
+  readonly first?: bigint;
+}
+
 // ------------------------------------------------------------------------------------------------ scenarios
 
 export interface ScenarioDescription {
@@ -265,6 +284,8 @@ export interface ScenarioDescription {
   /** Replaces the host's kernel version for this scenario. */
   readonly kernelVersion?: string;
   readonly commandLine?: string;
+  /** Replaces the host's way to give out PASIDs. */
+  readonly ioasid?: IoasidModelName;
   readonly memory: readonly OwnerMemory[];
   readonly actions: readonly ActionDescription[];
 }

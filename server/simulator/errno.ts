@@ -1,8 +1,12 @@
 /** Errno names as user space sees them. */
 export type Errno =
+  /** Number 524: user space has no name for it (IOA-07). */
+  | 'ENOTSUPP'
   | 'EPERM' | 'ENOENT' | 'ESRCH' | 'EINTR' | 'EIO' | 'E2BIG' | 'EBADF' | 'EAGAIN' | 'ENOMEM' | 'EACCES' | 'EFAULT' | 'EBUSY' | 'EEXIST'
   | 'ENODEV' | 'EINVAL' | 'EMFILE' | 'ENOTTY' | 'ENOSPC' | 'ERANGE' | 'EDEADLOCK' | 'EOVERFLOW' | 'EUSERS' | 'EMSGSIZE' | 'EBADFD'
-  | 'EOPNOTSUPP' | 'EADDRINUSE' | 'EPROBE_DEFER';
+  | 'EOPNOTSUPP' | 'EADDRINUSE' | 'EPROBE_DEFER'
+  /** Also: the kernel has no such function. */
+  | 'ENOSYS' | 'ENXIO';
 
 /** The kernel stopped in a BUG(): no errno reaches anybody (OLD-04). */
 export type CallFailure = Errno | 'BUG';

@@ -102,6 +102,8 @@ export interface DmaReport {
   readonly peer?: SubjectId;
   readonly bypassedIommu: boolean;
   readonly fault?: { readonly code: number; readonly name: string; readonly messages: readonly string[] };
+  /** The page, when an IOTLB entry answered that the tables contradict (VTD-70). */
+  readonly stale?: AddressRange<Iova>;
   readonly trace: readonly TraceEvent[];
   readonly expectation?: ExpectationReport;
 }

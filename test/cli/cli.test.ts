@@ -72,6 +72,40 @@ describe('the contract', () => {
     expect(stderr).toContain('novel.txt');
   });
 
+  describe('what-if', () => {
+    const shared = file('shared.iommu', `host h {
+  kernel 6.12 cmdline "intel_iommu=on"
+  iommu dmar0 : vtd { covers rest }
+  root-port slot1 at 00:01.0 { acs SV, RR, CR, UF }
+  root-port slot2 at 00:1c.0 { function gpu at 01:00.0 { class vga } }
+  root-port slot3 at 00:1c.1 { function nic at 02:00.0 { class ethernet } }
+}
+`);
+    it('tells each verified change with the groups after it, and the DMA that makes a split cosmetic', () => {
+      const { status, stdout } = iommu('what-if', shared, '--apart', 'gpu,02:00.0', '--format', 'json');
+      const answer = JSON.parse(stdout) as { now: string; blame: { at: string }[]; alternatives: { title: string; kind: string; groupsAfter: string[][]; proof?: { path: string[] } }[] };
+      expect(status).toBe(0);
+      expect(answer.now).toBe('together');
+      expect(answer.blame.map((each) => each.at)).toContain('0000:00:1c.0');
+      expect(answer.alternatives[0]!.title).toContain('Move gpu to the slot of slot1');
+      for (const { groupsAfter } of answer.alternatives) expect(groupsAfter.find((group) => group.includes('0000:00:1c.0'))).not.toEqual(expect.arrayContaining(['0000:01:00.0', '0000:02:00.0']));
+      expect(answer.alternatives.filter((each) => each.kind === 'cosmetic').map((each) => each.proof!.path.length)).toEqual([expect.any(Number)]);
+    });
+
+    it('says it in words', () => {
+      const { stdout } = iommu('what-if', shared, '--apart', 'gpu,nic');
+      expect(stdout).toContain('gpu and nic share an IOMMU group');
+      expect(stdout).toContain('(not real) Boot with pcie_acs_override=');
+    });
+
+    it('ends with 1 where nothing real helps', () => {
+      const bus = file('bus.iommu', 'host h {\n  iommu u : vtd { }\n  bridge b at 00:1e.0 : pci { function x at 01:00.0 : conventional { }  function y at 01:01.0 : conventional { } }\n}\n');
+      expect(iommu('what-if', bus, '--apart', 'x,y').status).toBe(1);
+    });
+
+    it.each([[[]], [['--apart', 'gpu']], [['--apart', 'gpu,nobody']], [['--apart', 'gpu,nic', bad]]])('is not asked so: %j', (args) => expect(iommu('what-if', shared, ...args).status).toBe(2));
+  });
+
   it('explain prints a page', () => expect(iommu('explain', 'ownership/group-not-viable').stdout).toContain('# ownership/group-not-viable'));
 });
 

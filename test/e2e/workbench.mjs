@@ -110,12 +110,12 @@ export class Workbench {
   }
 
   /** Clicks where an element is: the driver's own click waits without end in pages whose web views replace their frames. */
-  async click(locator) {
+  async click(locator, button = 'left') {
     await locator.waitFor({ timeout: SOON });
     await locator.evaluate((element) => element.scrollIntoView({ block: 'center' }));
     const box = await locator.boundingBox();
     if (!box) throw new Error('The element is not on the screen.');
-    await this.page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
+    await this.page.mouse.click(box.x + box.width / 2, box.y + box.height / 2, { button });
   }
 
   /** Runs a command by its full title. */

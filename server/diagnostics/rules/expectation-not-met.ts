@@ -6,15 +6,16 @@ const EXPECTATION = /\s+expect\s+.*$/s;
 
 const faultLine = (dma: DmaReport): string => (dma.fault === undefined || dma.fault.messages.length === 0 ? '' : ` The kernel logs: "${dma.fault.messages.at(-1)}".`);
 
-/** The expectation that would be met, in the language's words. */
-function observed(action: Exclude<ActionReport, { kind: 'never' }>): string {
-  if (action.kind === 'step') return action.result;
+/** The expectation that would be met, in the language's words; null where nobody knows what really happens. */
+function observed(action: Exclude<ActionReport, { kind: 'never' }>): string | null {
+  if (action.kind === 'step') return action.result === 'not-modelled' ? null : action.result;
   switch (action.outcome) {
     case 'fault': return action.fault === undefined ? 'fault' : `fault 0x${action.fault.code.toString(16).padStart(2, '0')}`;
     case 'memory': return action.address === undefined ? 'ok' : `address 0x${action.address.toString(16)}`;
     case 'peer': return 'peer';
     case 'interrupt': return 'interrupt';
     case 'blocked': case 'dropped': return 'blocked';
+    case 'not-modelled': return null;
   }
 }
 
@@ -36,11 +37,12 @@ export const expectationNotMet: DiagnosticRule = {
       for (const action of run.actions) {
         if (action.kind === 'never' || action.expectation === undefined || action.expectation.met) continue;
         const { expected, actual } = action.expectation;
+        const real = observed(action);
         yield {
           subject: action.id,
           message: `Expected ${expected}, but ${actual}.${action.kind === 'dma' ? faultLine(action) : ''}`,
           related: [],
-          fixes: [{ title: `Expect ${observed(action)}`, preferred: false, edits: [{ kind: 'replace', subject: action.id, text: `${action.text.replace(EXPECTATION, '')} expect ${observed(action)}` }] }],
+          fixes: real === null ? [] : [{ title: `Expect ${real}`, preferred: false, edits: [{ kind: 'replace', subject: action.id, text: `${action.text.replace(EXPECTATION, '')} expect ${real}` }] }],
         };
       }
     }

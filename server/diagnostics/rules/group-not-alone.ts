@@ -1,4 +1,5 @@
-import { previewText, whatIf, type WhatIf } from '../../analysis/what-if.js';
+import { previewText, type WhatIf } from '../../analysis/what-if.js';
+import { rememberedWhatIf } from '../../analysis/what-if-remembered.js';
 import { type Facts, isBridge, isVfioDriver } from '../facts.js';
 import { sampleHost } from '../sample.js';
 import type { DiagnosticRule, Fix, Found } from '../rule.js';
@@ -33,8 +34,8 @@ function* wanted(facts: Facts): Generator<Wanted> {
 }
 
 /**
- * Functions that the group holds against somebody's wish. One that nobody uses and that stands on the same card is none: it goes where
- * the card goes.
+ * Functions that the group holds against somebody's wish. One on the same card is none, because it goes where the card goes, unless
+ * another owner wants it.
  */
 function companions(facts: Facts, { fn, owner }: Wanted, users: ReadonlyMap<SubjectId, OwnerDescription>): FunctionDescription[] {
   return (facts.group(fn.id)?.members ?? []).flatMap((member) => {
@@ -42,9 +43,7 @@ function companions(facts: Facts, { fn, owner }: Wanted, users: ReadonlyMap<Subj
     if (other === undefined || other === fn || isBridge(other)) return [];
     const user = users.get(member);
     if (owner === null ? isVfioDriver(facts.driverAtStart(member)) : user === owner) return [];
-    const driver = facts.driverAtStart(member);
-    const idle = user === undefined && (driver === null || isVfioDriver(driver));
-    return idle && isSameCard(fn, other) ? [] : [other];
+    return user === undefined && isSameCard(fn, other) ? [] : [other];
   });
 }
 
@@ -57,7 +56,7 @@ function adviceOf(answer: WhatIf | null, host: HostDescription): string {
   if (answer === null) return '';
   const best = answer.alternatives.find((each) => each.kind === 'real');
   const because = answer.blame.length === 0 ? '' : ` ${answer.blame.slice(0, 2).map((reason) => `${capital(reason.text)}.`).join(' ')}`;
-  return `${because} ${best === undefined ? 'Nothing on this host puts them apart.' : `They would be apart after: ${best.title} → groups after: ${previewText(host, best.groupsAfter)}.`}`;
+  return `${because} ${best === undefined ? (answer.uncertain ? 'Facts that nobody knows decide over it.' : 'Nothing on this host puts them apart.') : `One way out: ${best.title} → groups after: ${previewText(host, best.groupsAfter)}.`}`;
 }
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
@@ -65,15 +64,12 @@ const capital = (text: string): string => text.charAt(0).toUpperCase() + text.sl
 const fixesOf = (answer: WhatIf | null, host: HostDescription): Fix[] =>
   (answer?.alternatives ?? []).filter((each) => each.kind === 'real').map((each) => ({ title: `${each.title} → groups after: ${previewText(host, each.groupsAfter)}`, preferred: false, edits: each.edits }));
 
-const port = (acs: string): string => `root-port slot1 at 00:01.0 {${acs}
-  function gpu at 01:00.0 { class vga  driver vfio-pci }
-}
-`;
-const shared = `root-port slot2 at 00:1c.0 {
+const ports = (slot1: string): string => `root-port slot1 at 00:01.0 { acs SV, RR, CR, UF${slot1} }
+root-port slot2 at 00:1c.0 {
   function nic at 02:00.0 { class ethernet  driver vfio-pci }
 }
 root-port slot3 at 00:1c.1 {
-  function disk at 03:00.0 { class nvme  driver nvme }
+  function disk at 03:00.0 { class nvme }
 }`;
 const guest = (device: string): string => `vm guest on h { memory 1GiB  through iommufd  assign ${device} }
 `;
@@ -93,8 +89,8 @@ switch on what a port can do, remove an option that switches it off, take a kern
 
 **Fix.** One of the repairs, or give the whole group to one owner. Bridges stay with \`pcieport\`.`,
   example: {
-    bad: `${sampleHost(`${port('  acs SV, RR, CR, UF').replace('function gpu', 'function spare').replace(/\n {2}function spare.*\n/, '\n')}${shared.replace('driver nvme', 'driver none')}`)}${guest('nic')}`,
-    good: `${sampleHost(`${port('  acs SV, RR, CR, UF')}${shared}`)}${guest('gpu')}`,
+    bad: `${sampleHost(ports(''))}${guest('nic')}`,
+    good: `${sampleHost(ports('  function gpu at 01:00.0 { class vga  driver vfio-pci }'))}${guest('gpu')}`,
   },
   *check(facts): Generator<Found> {
     const users = new Map(facts.description.owners.flatMap((owner) => owner.assigned.map(({ device }) => [device, owner] as const)));
@@ -105,7 +101,8 @@ switch on what a port can do, remove an option that switches it off, take a kern
       const key = `${each.owner?.id ?? ''} ${each.host.id} ${facts.group(each.fn.id)?.number}`;
       if (others.length === 0 || said.has(key)) continue;
       said.add(key);
-      const answer = ++questions > MAX_QUESTIONS ? null : whatIf(each.host, each.fn.id, others.map((other) => other.id));
+      const report = facts.report.hosts.find((one) => one.host === each.host.id);
+      const answer = report === undefined || ++questions > MAX_QUESTIONS ? null : rememberedWhatIf(report, each.host, each.fn.id, others.map((other) => other.id));
       if (answer !== null && answer.now !== 'together') continue;
       const names = list(others.map((other) => facts.name(other.id)));
       yield {

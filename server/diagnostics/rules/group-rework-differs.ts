@@ -1,25 +1,25 @@
 import { previewText } from '../../analysis/what-if.js';
-import type { Facts } from '../facts.js';
-import { kernelStatement } from '../facts.js';
+import { type Facts, kernelStatement } from '../facts.js';
 import { sampleHost } from '../sample.js';
 import type { DiagnosticRule, Found } from '../rule.js';
 import type { GroupingName, HostDescription, SubjectId } from '../../simulator/description.js';
 import { Topology } from '../../simulator/fabric/topology.js';
 import { parseCommandLine } from '../../simulator/kernel/command-line.js';
-import { formGroups, type FormedGroups } from '../../simulator/kernel/groups.js';
+import { formGroups } from '../../simulator/kernel/groups.js';
 import { profileFor } from '../../simulator/kernel/profile.js';
 
 const MAX_SHOWN = 4;
 
 const otherOf: Readonly<Record<GroupingName, GroupingName>> = { 'classic': '2025-rework', '2025-rework': 'classic' };
 
-/** Groups with no equal among the groups of `others`. */
-function without(groups: readonly (readonly SubjectId[])[], others: FormedGroups): (readonly SubjectId[])[] {
-  return groups.filter((members) => {
-    const numbers = new Set(members.map((member) => others.groupOf.get(member)));
-    const [number] = numbers;
-    return numbers.size !== 1 || number === undefined || others.groups[number]!.members.length !== members.length;
-  });
+type Groups = readonly (readonly SubjectId[])[];
+
+const keyOf = (members: readonly SubjectId[]): string => [...members].sort().join(' ');
+
+/** Those of `groups` that are no group of `others`. */
+function missingIn(others: Groups, groups: Groups): Groups {
+  const known = new Set(others.map(keyOf));
+  return groups.filter((members) => !known.has(keyOf(members)));
 }
 
 function* differing(facts: Facts, host: HostDescription): Generator<Found> {
@@ -27,8 +27,9 @@ function* differing(facts: Facts, host: HostDescription): Generator<Found> {
   const report = facts.report.hosts.find((each) => each.host === host.id);
   if (grouping === undefined || report === undefined) return;
   const other = formGroups(host, new Topology(host), profileFor(host.kernel.version), parseCommandLine(host.kernel.commandLine), otherOf[grouping]);
-  const now = report.groups.map((group) => group.members);
-  const [classic, rework] = grouping === 'classic' ? [without(now, other), changedIn(other, now)] : [changedIn(other, now), without(now, other)];
+  const [now, then] = [report.groups.map((group) => group.members), other.groups.map((group) => group.members)];
+  const [old, fresh] = grouping === 'classic' ? [now, then] : [then, now];
+  const [classic, rework] = [missingIn(fresh, old), missingIn(old, fresh)];
   if (classic.length + rework.length === 0) return;
   const moved = new Set(rework.flat());
   const why = grouping === 'classic' ? [...other.why].map(([device, reasons]) => ({ device, reasons })) : report.groups.flatMap((group) => group.why);
@@ -40,13 +41,7 @@ function* differing(facts: Facts, host: HostDescription): Generator<Found> {
   };
 }
 
-/** Groups of `other` that are no group now. */
-function changedIn(other: FormedGroups, now: readonly (readonly SubjectId[])[]): (readonly SubjectId[])[] {
-  const sizes = new Map(now.flatMap((members, number) => members.map((member) => [member, { number, size: members.length }] as const)));
-  return other.groups.map(({ members }) => members).filter((members) => new Set(members.map((member) => sizes.get(member)?.number)).size !== 1 || sizes.get(members[0]!)?.size !== members.length);
-}
-
-function shown(host: HostDescription, groups: readonly (readonly SubjectId[])[]): string {
+function shown(host: HostDescription, groups: Groups): string {
   const text = previewText(host, groups, MAX_SHOWN);
   return text === '' ? 'groups of bridges alone' : text;
 }

@@ -27,7 +27,7 @@ export interface UnitRequest {
 }
 
 export type UnitAnswer =
-  | { readonly kind: 'address'; readonly address: PhysicalAddress; readonly read: boolean; readonly write: boolean; /** Bytes of the leaf page. */ readonly pageSize: bigint }
+  | { readonly kind: 'address'; readonly address: PhysicalAddress; readonly read: boolean; readonly write: boolean; /** Bytes of the leaf page. */ readonly pageSize: bigint; /** From an IOTLB entry that the tables contradict (VTD-70); only said to who traces. */ readonly stale?: true }
   | { readonly kind: 'interrupt'; readonly vector?: number; readonly remapped: boolean }
   | UnitFault
   /** Refused without a fault record. */
@@ -97,7 +97,10 @@ export interface UnitCapabilities {
   readonly deferredFlush: boolean;
   readonly dirtyTracking: boolean;
   readonly nested: boolean;
+  /** PASIDs are below this number; 0 = requests with PASID are not translated (PAS-11). */
   readonly maxPasids: number;
+  /** The driver puts paging domains on PASIDs (PAS-01); absent = it does not. */
+  readonly pasidAttach?: boolean;
   /** Static blocked domain in this kernel version; else an empty paging domain blocks. */
   readonly blockedDomain: boolean;
   readonly identityDomain: boolean;
@@ -110,8 +113,21 @@ export interface UnitCapabilities {
   readonly programsAliases?: boolean;
 }
 
+/** An IOTLB as its driver sees it (4.3). */
+export interface IotlbControl {
+  /** False while somebody only asks what would happen: nothing is remembered then. */
+  filling: boolean;
+  /** Page-selective; domain-selective where the range is too large for one command. Complete when it returns. */
+  invalidate(domainId: number, iova: bigint, size: bigint): void;
+  invalidateDomain(domainId: number): void;
+}
+
 export interface IommuUnit {
   readonly description: IommuDescription;
+  /** The IOTLB in front of the tables, as far as the driver knows it; without one every request walks. */
+  readonly cache?: IotlbControl | null;
+  /** Puts an IOTLB in front of the tables. */
+  useIotlb?(): void;
   /** Why nobody can say what this unit does with a request, in one sentence; absent for units whose hardware is modelled. */
   readonly notModelled?: string;
   capabilities(): UnitCapabilities;
@@ -124,6 +140,10 @@ export interface IommuUnit {
   createPageTable(): PageTable;
   /** Programs the entry that `requesterId` selects and flushes what the driver flushes. */
   setDeviceEntry(requesterId: number, entry: DeviceEntry): void;
+  /** Programs the entry of one PASID other than 0; where missing, the driver attaches none (`maxPasids` is 0 then). */
+  setPasidEntry?(requesterId: number, pasid: number, entry: DeviceEntry): void;
+  /** An empty first-stage table for a process's addresses (SVA); where missing, the unit walks no process's tables. */
+  createProcessTable?(): PageTable;
   /** What the silicon does with a request; events go to `sink` when there is one. */
   translate(request: UnitRequest, sink: TraceSink | null): UnitAnswer;
   /** The lines Linux prints for a recorded fault; `driver` and `address` of the device are printed by AMD. */

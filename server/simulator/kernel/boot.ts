@@ -8,11 +8,15 @@ import { architectureOf } from '../hardware/registry.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
 import { parseCommandLine, type CommandLine } from './command-line.js';
 import { DmaApi } from './dma-api.js';
+import { HotPlug } from './hotplug.js';
 import { formGroups, type FormedGroups } from './groups.js';
 import { MachineKernel } from './machine-kernel.js';
 import { optionMessages } from './option-messages.js';
+import { TranslationServices } from './services.js';
 import { profileFor, type KernelProfile } from './profile.js';
 import { mergeRegions, ReservedRegions } from './reserved-regions.js';
+import { lazinessTest } from './strictness.js';
+import { untrustedFunctions } from './trust.js';
 
 /** What follows from a host's description alone, before anything runs: the same for every machine that boots it. */
 export interface BootPlan {
@@ -35,6 +39,10 @@ export interface BootedHost extends BootPlan {
   /** Units that are switched on but whose hardware is not modelled: what the kernel does is known, what becomes of a request is not. */
   readonly notModelled: readonly { readonly unit: SubjectId; readonly reason: string }[];
   readonly dmaApi: DmaApi;
+  /** PASIDs, processes' addresses, capabilities of functions. */
+  readonly services: TranslationServices;
+  /** Devices that go and come. */
+  readonly hotPlug: HotPlug;
 }
 
 export function planBoot(host: HostDescription): BootPlan {
@@ -45,8 +53,8 @@ export function planBoot(host: HostDescription): BootPlan {
   return {
     host, profile, commandLine, topology, formed,
     fabric: new Fabric(topology, formed.acs, formed.units, formed.aliases),
-    regions: new ReservedRegions(host, topology, (device) => formed.units.get(device)),
-    untrusted: untrustedFunctions(topology),
+    regions: new ReservedRegions(host, topology, (device) => formed.units.get(device), profile),
+    untrusted: untrustedFunctions(topology, profile),
   };
 }
 
@@ -71,7 +79,10 @@ export function bootPlanned(plan: BootPlan, memory: PhysicalMemory): BootedHost 
     untrusted: (device) => untrusted.has(device),
   });
   log = kernel.log;
-  return { ...plan, kernel, unitOf, notModelled, dmaApi: new DmaApi(hostBridgeWindows(host)) };
+  const dmaApi = new DmaApi({ windows: hostBridgeWindows(host), isLazy: lazinessTest(profile, commandLine, formed.activeUnits) });
+  const hotPlug = new HotPlug(kernel, plan.topology, formed.decideLater);
+  const services = new TranslationServices(kernel, plan.topology, formed);
+  return { ...plan, kernel, unitOf, notModelled, hotPlug, dmaApi, services };
 }
 
 /** Units by identity; of those without a hardware model only the kernel's side. */
@@ -81,23 +92,15 @@ function switchOn(formed: FormedGroups, memory: PhysicalMemory, profile: DriverP
   for (const description of formed.activeUnits) {
     const entry = architectureOf(description.architecture);
     if (entry.modelled) {
-      units.set(description.id, entry.architecture.createUnit(description, memory, profile));
+      const unit = entry.architecture.createUnit(description, memory, profile);
+      unit.useIotlb?.();
+      units.set(description.id, unit);
       continue;
     }
     units.set(description.id, kernelOnlyUnit(description, memory, profile, entry.reason));
     notModelled.push({ unit: description.id, reason: entry.reason });
   }
   return { units, notModelled };
-}
-
-/** DOM-22: everything below an external-facing port. */
-function untrustedFunctions(topology: Topology): Set<SubjectId> {
-  const untrusted = new Set<SubjectId>();
-  for (const fn of topology.functions) {
-    const above = topology.upstream(fn);
-    if (above !== null && (above.externalFacing || untrusted.has(above.id))) untrusted.add(fn.id);
-  }
-  return untrusted;
 }
 
 /** RSV-35: what looks like the memory of a peer: windows of bridges and BARs on root buses. */

@@ -6,6 +6,8 @@ import type { FunctionDescription, MediatedDeviceDescription, Permission, Platfo
 import type { Errno } from '../errno.js';
 import type { IommuUnit, MappedRun } from '../hardware/architecture.js';
 import type { AddressRange, Iova, PhysicalAddress } from '../memory/address.js';
+import type { DeviceFeature } from './attach-history.js';
+import type { GroupPasids } from './pasid.js';
 import type { KernelProfile } from './profile.js';
 
 export interface Kernel {
@@ -36,6 +38,8 @@ export interface DriverListener {
   probe?(device: Device, driver: string): void;
   /** BOUND_DRIVER. @throws Refusal 'BUG' (OLD-04, VFG-21) */
   bound?(device: Device, driver: string): void;
+  /** ADD_DEVICE: a device has joined a group that was there already (OLD-06). */
+  joined?(device: Device): void;
   /** The driver's remove, before it lets go. @throws Refusal when it would wait for its user (VFG-23) */
   remove?(device: Device, driver: string): void;
 }
@@ -58,6 +62,14 @@ export type Device = {
   /** Below an external-facing port (DOM-22). */
   readonly untrusted?: boolean;
   busMaster: boolean;
+  /** Width of its PASIDs, of a virtual function its physical function's (PAS-11). */
+  readonly pasidBits?: number;
+  /** The function may send requests with PASID (PAS-14), with translated addresses (PAS-15), and page requests. */
+  pasidEnabled?: boolean;
+  /** FEA-01: what its driver has switched on. */
+  features?: Set<DeviceFeature>;
+  atsEnabled?: boolean;
+  priEnabled?: boolean;
 } & (
   | { readonly kind: 'pci'; readonly description: FunctionDescription }
   | { readonly kind: 'platform'; readonly description: PlatformDeviceDescription }
@@ -90,9 +102,11 @@ export interface Group {
   release(): void;
   releaseDevice(device: Device): void;
   /** `iommu_attach_group`: @throws Refusal EBUSY, EINVAL, driver errno (section 7.1) */
-  attach(domain: PagingDomain): void;
+  attach(domain: Domain): void;
   /** `iommu_replace_group_handle` style: no EBUSY test (iommufd replace). */
   replace(domain: PagingDomain): void;
+  /** What its PASIDs translate through (PAS-09). */
+  readonly pasids: GroupPasids;
   /** To the blocking domain while owned, else to the default domain (OWN-30). */
   detach(): void;
 }
@@ -115,10 +129,12 @@ export interface PagingDomain {
   /** Bit n = pages of 2^n bytes. */
   readonly pageSizes: bigint;
   enforcesCoherency: boolean;
+  /** DRT-01: allocated to record which pages are written to. */
+  readonly tracksDirty?: boolean;
   /** `iommu_map` (MAP-01 ..): @throws Refusal EINVAL (alignment), or what the page-table code says. */
   map(iova: Iova, physical: PhysicalAddress, size: bigint, permission: Permission, origin?: SubjectId): void;
-  /** `iommu_unmap`: bytes removed (UNM-01 ..). */
-  unmap(iova: Iova, size: bigint): bigint;
+  /** `iommu_unmap`: bytes removed (UNM-01 ..). `deferred`: the caller invalidates the IOTLB later, with a flush queue (4.3). */
+  unmap(iova: Iova, size: bigint, invalidation?: 'now' | 'deferred'): bigint;
   /** `iommu_iova_to_phys`. */
   translate(iova: Iova): PhysicalAddress | null;
   mappings(limit: number): { readonly runs: readonly MappedRun[]; readonly total: number };

@@ -16,15 +16,20 @@ export interface DeviceFacts {
 
 /** All devices that exist at boot: functions, platform devices. No driver yet, and in no group. */
 export function bootDevices(host: HostDescription, facts: DeviceFacts): Device[] {
+  const byId = new Map(host.functions.map((description) => [description.id, description]));
   return [
-    ...host.functions.map((description) => pciDevice(description, facts)),
+    ...host.functions.map((description) => pciDevice(description, pasidBits(description, byId), facts)),
     ...host.platformDevices.map((description) => platformDevice(description, facts)),
   ];
 }
 
-function pciDevice(description: FunctionDescription, facts: DeviceFacts): Device {
+/** PAS-11: virtual functions use the capability of their physical function. */
+const pasidBits = (description: FunctionDescription, byId: ReadonlyMap<SubjectId, FunctionDescription>): number =>
+  (byId.get(description.virtualFunction?.of ?? '') ?? description).pasidBits;
+
+function pciDevice(description: FunctionDescription, bits: number, facts: DeviceFacts): Device {
   const name = addressText(description.address);
-  return { ...common(description.id, name, facts), bus: 'pci', kind: 'pci', description, driverOverride: description.driverOverride ?? null };
+  return { ...common(description.id, name, facts), bus: 'pci', kind: 'pci', description, pasidBits: bits, driverOverride: description.driverOverride ?? null };
 }
 
 function platformDevice(description: PlatformDeviceDescription, facts: DeviceFacts): Device {

@@ -1,21 +1,62 @@
-/** The DMA API of kernel drivers: addresses for streaming maps, out of the group's default domain (LNX-11). */
+/** The DMA API of kernel drivers: streaming maps in the group's default domain, and when their IOTLB entries go (LNX-11, 4.3). */
 import type { Permission, SubjectId } from '../description.js';
 import { Refusal } from '../errno.js';
 import { iova, type AddressRange, type PhysicalAddress } from '../memory/address.js';
-import { IntervalMap } from '../memory/interval-map.js';
 import type { Device, PagingDomain } from './core.js';
+import { FlushQueue } from './flush-queue.js';
+import { IovaAllocator } from './iova-allocator.js';
 import { joinRanges } from './ranges.js';
+import type { LazinessTest } from './strictness.js';
 
 /** Highest address that a PCI driver gets by default: allocation is from here down (`iommu.forcedac` aside). */
 const HIGHEST = 0xffff_ffffn;
 
-export class DmaApi {
-  /** Taken and reserved ranges of each default domain. */
-  private readonly taken = new Map<PagingDomain, IntervalMap<true>>();
-  private readonly lowestTaken = new Map<PagingDomain, bigint>();
+/** A range that a driver has mapped. */
+export interface DmaMapping {
+  readonly address: bigint;
+  readonly size: bigint;
+  readonly physical: PhysicalAddress;
+  /** How the address was got, and so how it is given back; `chosen` over a range that is taken leaves nothing to give back. */
+  readonly got: 'allocated' | 'reserved' | 'chosen';
+}
 
-  /** @param windows ranges that look like the BARs of peers (RSV-35) */
-  constructor(private readonly windows: readonly AddressRange[]) {}
+export type DmaUnmap =
+  /** The device uses physical addresses: there is nothing to undo. */
+  | { readonly kind: 'untranslated' }
+  | { readonly kind: 'not-mapped'; readonly address: bigint | undefined }
+  /** Strict: the IOTLB has forgotten the range. */
+  | { readonly kind: 'invalidated'; readonly mapping: DmaMapping }
+  /** Lazy: the range waits, the last of `waiting`; the queue was full and `flushed` ranges went first. */
+  | { readonly kind: 'queued'; readonly mapping: DmaMapping; readonly waiting: number; readonly flushed: number };
+
+/** The timer of a domain's flush queue fired. */
+export interface TimedFlush {
+  readonly domain: PagingDomain;
+  readonly ranges: number;
+}
+
+/** What the DMA API keeps for each default domain. */
+interface Space {
+  readonly addresses: IovaAllocator;
+  readonly mappings: Map<bigint, DmaMapping>;
+  readonly queue: FlushQueue<DmaMapping>;
+}
+
+/** What boot knows. */
+export interface DmaApiSetting {
+  /** Ranges that look like the BARs of peers (RSV-35). */
+  readonly windows: readonly AddressRange[];
+  readonly isLazy: LazinessTest;
+}
+
+export class DmaApi {
+  private readonly spaces = new Map<PagingDomain, Space>();
+  /** Addresses that each device has mapped, the latest last; some may be unmapped again. */
+  private readonly handles = new Map<Device, bigint[]>();
+  /** Milliseconds since boot. Steps take no time; only `wait` does. */
+  private now = 0;
+
+  constructor(private readonly setting: DmaApiSetting) {}
 
   /**
    * `dma_map_page`: what the driver gives its device. Without translation it is the physical address itself. The mapping
@@ -25,49 +66,90 @@ export class DmaApi {
    */
   map(device: Device, physical: PhysicalAddress, size: bigint, permission: Permission, wanted: bigint | undefined, origin: SubjectId): bigint {
     if (size === 0n) throw new Refusal('EINVAL', 'LNX-11', 'a mapping of no bytes', [device.subject]);
-    const domain = device.group?.defaultDomain ?? null;
-    if (domain === null || domain.type === 'identity' || domain.type === 'blocked') return physical;
-    const address = iova(wanted ?? this.allocate(device, domain, size));
-    domain.map(address, physical, size, permission, origin);
+    const domain = translatingDefault(device);
+    if (domain === null) return physical;
+    const space = this.spaceOf(device, domain);
+    const address = wanted ?? space.addresses.allocate(size);
+    if (address === null) throw new Refusal('ENOMEM', 'LNX-11', `no I/O virtual address below ${space.addresses.limit} is left for ${device.name}`, [device.subject]);
+    domain.map(iova(address), physical, size, permission, origin);
+    const got = wanted === undefined ? 'allocated' : space.addresses.reserve(wanted, size) ? 'reserved' : 'chosen';
+    space.mappings.set(address, { address, size, physical, got });
+    this.handlesOf(device).push(address);
     return address;
   }
 
-  /** Top down and aligned to the size, which is rounded up to a power of two. */
-  private allocate(device: Device, domain: PagingDomain, size: bigint): bigint {
-    const taken = this.takenIn(device, domain);
-    const rounded = powerOfTwoAbove(size);
-    const limit = HIGHEST < domain.aperture.last ? HIGHEST : domain.aperture.last;
-    let start = alignDown((this.lowestTaken.get(domain) ?? limit + 1n) - rounded, rounded);
-    for (; start > 0n; start = alignDown(start, rounded)) {
-      const range = { start, last: start + rounded - 1n };
-      const inTheWay = taken.firstOverlap(range);
-      if (inTheWay === undefined) {
-        taken.insert(range, true);
-        this.lowestTaken.set(domain, start);
-        return start;
-      }
-      start = inTheWay.start - rounded;
+  /**
+   * `dma_unmap_page`: the table entries go at once. Strict, the IOTLB's go too before this returns; lazy, the range joins
+   * the flush queue and its address stays taken.
+   * @param wanted what `map` gave; without it, the latest mapping of the device
+   */
+  unmap(device: Device, wanted: bigint | undefined): DmaUnmap {
+    const domain = translatingDefault(device);
+    if (domain === null) return { kind: 'untranslated' };
+    const space = this.spaceOf(device, domain);
+    const address = wanted ?? this.latest(device, space);
+    const mapping = address === undefined ? undefined : space.mappings.get(address);
+    if (mapping === undefined) return { kind: 'not-mapped', address };
+    space.mappings.delete(mapping.address);
+    const lazy = this.setting.isLazy(device, domain);
+    domain.unmap(iova(mapping.address), mapping.size, lazy ? 'deferred' : 'now');
+    if (lazy) {
+      const flushed = space.queue.add(mapping, this.now);
+      return { kind: 'queued', mapping, flushed, waiting: space.queue.length };
     }
-    throw new Refusal('ENOMEM', 'LNX-11', `no I/O virtual address below ${limit + 1n} is left for ${device.name}`, [device.subject]);
+    giveBack(space.addresses, mapping);
+    return { kind: 'invalidated', mapping };
   }
 
-  /** RSV-35, RSV-37: host-bridge windows and reserved regions are never given out, nor is page 0. */
-  private takenIn(device: Device, domain: PagingDomain): IntervalMap<true> {
-    const known = this.taken.get(domain);
+  /** Lets time pass. @returns the flushes that timers caused, by domain in the order of first use */
+  wait(milliseconds: number): TimedFlush[] {
+    this.now += milliseconds;
+    const flushes: TimedFlush[] = [];
+    for (const [domain, { queue }] of this.spaces) {
+      const ranges = queue.advance(this.now);
+      if (ranges !== null) flushes.push({ domain, ranges });
+    }
+    return flushes;
+  }
+
+  private handlesOf(device: Device): bigint[] {
+    const known = this.handles.get(device);
     if (known !== undefined) return known;
-    const taken = new IntervalMap<true>();
+    const handles: bigint[] = [];
+    this.handles.set(device, handles);
+    return handles;
+  }
+
+  private latest(device: Device, { mappings }: Space): bigint | undefined {
+    const handles = this.handlesOf(device);
+    while (handles.length > 0 && !mappings.has(handles.at(-1)!)) handles.pop();
+    return handles.pop();
+  }
+
+  /** RSV-35, RSV-37: host-bridge windows and reserved regions are never given out. */
+  private spaceOf(device: Device, domain: PagingDomain): Space {
+    const known = this.spaces.get(domain);
+    if (known !== undefined) return known;
     const regions = device.group?.reservedRegions().filter((region) => region.type !== 'software-msi').map((region) => region.range) ?? [];
-    for (const range of joinRanges([...this.windows, ...regions])) taken.insert(range, true);
-    this.taken.set(domain, taken);
-    return taken;
+    const limit = HIGHEST < domain.aperture.last ? HIGHEST : domain.aperture.last;
+    const addresses = new IovaAllocator(limit + 1n, joinRanges([...this.setting.windows, ...regions]));
+    const queue = new FlushQueue<DmaMapping>((ranges) => {
+      domain.unit.cache?.invalidateDomain(domain.domainId);
+      for (const range of ranges) giveBack(addresses, range);
+    });
+    const space = { addresses, mappings: new Map<bigint, DmaMapping>(), queue };
+    this.spaces.set(domain, space);
+    return space;
   }
 }
 
-const alignDown = (value: bigint, alignment: bigint): bigint => (value < 0n ? 0n : value & ~(alignment - 1n));
+/** The default domain of the device's group, if it translates. */
+function translatingDefault(device: Device): PagingDomain | null {
+  const domain = device.group?.defaultDomain ?? null;
+  return domain === null || domain.type === 'identity' || domain.type === 'blocked' ? null : domain;
+}
 
-/** The power of two that is not below `size`, at least a page. */
-function powerOfTwoAbove(size: bigint): bigint {
-  let power = 4096n;
-  while (power < size) power <<= 1n;
-  return power;
+function giveBack(addresses: IovaAllocator, { address, size, got }: DmaMapping): void {
+  if (got === 'allocated') addresses.free(address, size);
+  if (got === 'reserved') addresses.release(address, size);
 }

@@ -129,12 +129,14 @@ export class TranslatedDomain implements PagingDomain {
   }
 
   /** UNM-01: never an errno; 0 for an unaligned request. */
-  unmap(iova: Iova, size: bigint): bigint {
+  unmap(iova: Iova, size: bigint, invalidation: 'now' | 'deferred' = 'now'): bigint {
     if (((iova | size) & (this.smallestPage - 1n)) !== 0n) {
       this.log.push(`iommu: unaligned: iova ${hex(iova)} size ${hex(size)} min_pagesz ${hex(this.smallestPage)}`);
       return 0n;
     }
-    return this.table.unmap(iova, size);
+    const removed = this.table.unmap(iova, size);
+    if (invalidation === 'now') this.unit.cache?.invalidate(this.domainId, iova, removed > size ? removed : size); // 4.3
+    return removed;
   }
 
   /** UNM-04. */
@@ -163,6 +165,7 @@ export class TranslatedDomain implements PagingDomain {
   }
 
   free(): void {
+    this.unit.cache?.invalidateDomain(this.domainId);
     this.table.free();
     this.freed(this);
   }
@@ -178,5 +181,5 @@ export class TranslatedDomain implements PagingDomain {
 }
 
 /** ATS is switched on when function and unit have it and the device is trusted (LNX-03, PAS-15). */
-const usesAts = (device: Device): boolean =>
+export const usesAts = (device: Device): boolean =>
   device.kind === 'pci' && device.description.ats && device.untrusted !== true && (device.unit?.description.deviceTlb ?? false);

@@ -63,9 +63,11 @@ export class DriverCore {
     groupOf(device)?.unuseDefaultDomain(driver); // OWN-03
   }
 
+  /** OWN-21. */
   private answerOfBindFile(refusal: unknown): unknown {
-    if (!(refusal instanceof Refusal) || refusal.errno === 'BUG' || this.profile.bindAnswer === 'probe') return refusal;
-    return new Refusal('ENODEV', refusal.rule, refusal.reason, refusal.offenders);
+    if (!(refusal instanceof Refusal) || refusal.errno === 'BUG') return refusal;
+    const errno = this.profile.bindAnswer === 'ENODEV' ? 'ENODEV' : refusal.errno === 'EPROBE_DEFER' ? 'EAGAIN' : refusal.errno;
+    return new Refusal(errno, refusal.rule, refusal.reason, refusal.offenders);
   }
 }
 

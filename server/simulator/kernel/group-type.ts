@@ -1,6 +1,7 @@
 /** Writes to /sys/kernel/iommu_groups/N/type (TYP-01 .. TYP-12): both eras of the rules. */
 import { Refusal } from '../errno.js';
-import { groupType, setUpDefaultDomain, type DefaultType, type DomainMaker } from './default-domain.js';
+import { setUpChosenDomain, setUpDefaultDomain, type DomainMaker } from './default-domain.js';
+import { groupType, withNeeds, type DefaultType } from './default-type.js';
 import { TranslatedDomain } from './domains.js';
 import type { IommuGroup } from './group.js';
 import { deviceLine } from './log-lines.js';
@@ -12,7 +13,7 @@ export interface Writer {
 }
 
 /** @throws Refusal EACCES, EINVAL, EBUSY, EPERM */
-export function writeGroupType(group: IommuGroup, word: string, writer: Writer, choice: DefaultType, maker: DomainMaker): void {
+export function writeGroupType(group: IommuGroup, word: string, writer: Writer, maker: DomainMaker): void {
   if (!writer.has('SYS_ADMIN') || !writer.has('SYS_RAWIO')) throw refuse('EACCES', 'TYP-01', 'writing the type takes CAP_SYS_ADMIN and CAP_SYS_RAWIO');
   const current = group.defaultDomain?.type;
   if (current === undefined) throw refuse('EINVAL', 'TYP-02', `IOMMU group ${group.id} has no default domain`);
@@ -21,9 +22,11 @@ export function writeGroupType(group: IommuGroup, word: string, writer: Writer, 
   if (maker.profile.groupType === 'single-unbound') checkSingleUnbound(group, becomesLazy, maker);
   else if (!becomesLazy) checkUnowned(group);
   if (becomesLazy) return goLazy(group);
-  const type = groupType(group, choice, asked === 'auto' ? null : asked, maker.profile);
-  if (type === null) throw refuse('EINVAL', 'TYP-09', `a device of IOMMU group ${group.id} needs another type than ${word}`, group);
-  if (type !== current) setUpDefaultDomain(group, type, maker);
+  const type = groupType(group, asked === 'auto' ? null : asked, maker);
+  if (type === null) throw new Refusal('EINVAL', 'TYP-09', `a device of IOMMU group ${group.id} needs another type than ${word}`, withNeeds(group, maker)); // TYP-11: one that is not trusted needs DMA
+  if (type === current) return; // TYP-10
+  if (asked === 'auto') setUpChosenDomain(group, type, maker);
+  else setUpDefaultDomain(group, type, maker);
 }
 
 /** TYP-03. */

@@ -3,10 +3,13 @@
  * DMA ownership since 5.19 (OWN-01 ..), and before it no ownership at all, only VFIO's own viability test (OLD-01).
  */
 import { Refusal } from '../errno.js';
+import { attachRules, type AttachRules } from './attach-history.js';
+import { checkFits } from './attach.js';
 import type { Device, Domain, Group, PagingDomain, ReservedRegion } from './core.js';
 import { BLOCKED, programDevice, TranslatedDomain } from './domains.js';
 import { managesDma } from './drivers.js';
 import { deviceLine } from './log-lines.js';
+import { GroupPasids, isForeign } from './pasid.js';
 import type { KernelProfile } from './profile.js';
 
 /** What a group needs of the kernel around it. */
@@ -43,12 +46,19 @@ export class IommuGroup implements Group {
   /** Made at the first claim. */
   private blockingDomain: Domain | null = null;
   private readonly members: Device[] = [];
+  readonly pasids: GroupPasids;
+  /** SET-04: the device that is being reset; until it is done nothing is attached. */
+  private inReset: Device | null = null;
+  private readonly rules: AttachRules;
 
   constructor(
     readonly id: number,
     readonly name: string | null,
     private readonly surroundings: GroupSurroundings,
-  ) {}
+  ) {
+    this.rules = attachRules(surroundings.profile);
+    this.pasids = new GroupPasids(this, this.rules);
+  }
 
   get devices(): readonly Device[] {
     return this.members;
@@ -61,6 +71,25 @@ export class IommuGroup implements Group {
     this.surroundings.log.push(deviceLine(device, `Adding to iommu group ${this.id}`));
   }
 
+  /** The device's entries point at what the group uses now, or nowhere while it has no domain for it (GRL-06). @throws Refusal EINVAL (RSV-44) */
+  connect(device: Device, domain: Domain | null): void {
+    this.check(device, domain);
+    switchDevice(device, null, domain);
+  }
+
+  /** `iommu_group_remove_device` (GRL-04, GRL-05). @returns false when it was the last one: then the group's domains are gone */
+  remove(device: Device): boolean {
+    const { log } = this.surroundings;
+    switchDevice(device, this.domain, null);
+    this.members.splice(this.members.indexOf(device), 1);
+    device.group = null;
+    log.push(deviceLine(device, `Removing from iommu group ${this.id}`));
+    if (this.members.length > 0) return true;
+    if (this.ownerCount !== 0 || this.domain !== this.defaultDomain) this.tell('GRL-05', 'lost its last device while somebody still has it (WARN)');
+    for (const domain of new Set([this.defaultDomain, this.blockingDomain])) if (domain instanceof TranslatedDomain) domain.free();
+    return false;
+  }
+
   reservedRegions(): readonly ReservedRegion[] {
     return this.surroundings.mergeRegions(this.members);
   }
@@ -70,8 +99,11 @@ export class IommuGroup implements Group {
   /** `iommu_device_use_default_domain`, when a driver binds (OWN-01, OWN-02). @throws Refusal EBUSY */
   useDefaultDomain(device: Device, driver: string): void {
     if (this.ownerless() || managesDma(driver)) return;
-    if (this.ownerCount > 0 && (this.domain !== this.defaultDomain || this.owner !== null)) {
-      throw new Refusal('EBUSY', 'OWN-01', `IOMMU group ${this.id} is owned by a user, so ${driver} may not use ${device.name}`, this.subjects());
+    if (this.defaultDomain === null && this.surroundings.profile.bindWithoutDomain === 'deferred') {
+      throw new Refusal('EPROBE_DEFER', 'OWN-01', `IOMMU group ${this.id} has no default domain yet, so ${driver} is to try again later`, this.subjects());
+    }
+    if (this.ownerCount > 0 && (this.domain !== this.defaultDomain || this.owner !== null || this.hasUserPasids)) {
+      throw new Refusal('EBUSY', 'OWN-01', `IOMMU group ${this.id} is in use by ${this.owner !== null ? 'a user' : 'a domain of another driver'}, so ${driver} may not use ${device.name}`, this.subjects());
     }
     this.ownerCount++;
     this.tell('OWN-01', `counts ${this.ownerCount} kernel ${this.ownerCount === 1 ? 'user' : 'users'} of its DMA, ${driver} being one`);
@@ -80,6 +112,7 @@ export class IommuGroup implements Group {
   /** `iommu_device_unuse_default_domain` (OWN-03). */
   unuseDefaultDomain(driver: string): void {
     if (this.ownerless() || managesDma(driver) || this.ownerCount === 0) return;
+    if (this.hasUserPasids) return this.tell('OWN-03', `still has PASIDs attached, so ${driver} stays counted (WARN)`);
     this.ownerCount--;
     this.tell('OWN-03', `counts ${this.ownerCount} kernel users of its DMA, without ${driver}`);
   }
@@ -100,6 +133,7 @@ export class IommuGroup implements Group {
 
   release(): void {
     if (this.ownerCount === 0 || this.owner === null) return; // OWN-06: WARN, nothing happens
+    if (this.hasUserPasids) return this.tell('OWN-06', 'still has PASIDs attached, so its owner keeps it (WARN)');
     this.ownerCount = 0;
     this.owner = null;
     this.tell('OWN-06', 'is no longer owned by a user');
@@ -123,6 +157,7 @@ export class IommuGroup implements Group {
   }
 
   private takeOwnership(owner: object): void {
+    if (this.hasUserPasids) throw new Refusal('EBUSY', 'OWN-04', `PASIDs of IOMMU group ${this.id} are attached`, this.subjects());
     if (this.domain !== null && this.domain !== this.defaultDomain) {
       throw new Refusal('EBUSY', 'OWN-04', `IOMMU group ${this.id} is attached to a domain of its driver`, this.subjects());
     }
@@ -143,10 +178,15 @@ export class IommuGroup implements Group {
 
   // ---------------------------------------------------------------------------------------------- domains
 
-  attach(domain: PagingDomain): void {
+  /** ATT-02, then ATT-03. */
+  attach(domain: Domain): void {
     const free = this.domain === null || this.domain === this.defaultDomain || (!this.ownerless() && this.domain === this.blockingDomain);
     // ATT-02, OLD-09, OWN-31.
     if (!free) throw new Refusal('EBUSY', 'ATT-02', `IOMMU group ${this.id} is attached to another domain already`, this.subjects());
+    const first = this.members[0];
+    if (this.rules.refusesForeignDomains && first !== undefined && isForeign(domain, first)) {
+      throw new Refusal('EINVAL', 'ATT-02', `the domain belongs to another IOMMU driver than ${first.name}`, [first.subject]);
+    }
     this.moveTo(domain);
   }
 
@@ -162,7 +202,8 @@ export class IommuGroup implements Group {
   /** `__iommu_group_set_domain` in member order (ATT-03, ATT-05). @throws Refusal of the first device that cannot */
   moveTo(target: Domain | null): void {
     const before = this.domain;
-    if (target === before) return;
+    if (target === before) return; // ATT-05
+    if (this.inReset !== null) throw new Refusal('EBUSY', 'SET-04', `${this.inReset.name} of IOMMU group ${this.id} is being reset`, [this.inReset.subject]);
     const moved: Device[] = [];
     for (const device of this.members) {
       try {
@@ -178,7 +219,39 @@ export class IommuGroup implements Group {
     this.tell('ATT-02', `translates through ${domainText(target)} now, before it was ${domainText(before)}`);
   }
 
-  private tell(rule: string, what: string): void {
+  // ---------------------------------------------------------------------------------------------- reset
+
+  get resetting(): boolean {
+    return this.inReset !== null;
+  }
+
+  /** `pci_dev_reset_iommu_prepare`: the device is blocked while it is reset (SET-04). @throws Refusal EBUSY */
+  prepareReset(device: Device): void {
+    if (!this.rules.resetBlocks || device.atsEnabled !== true) return;
+    if (this.inReset !== null) {
+      this.surroundings.log.push(deviceLine(device, 'failed to stop IOMMU for a PCI reset: -16'));
+      throw new Refusal('EBUSY', 'SET-04', `${this.inReset.name} of the same IOMMU group is being reset`, [this.inReset.subject]);
+    }
+    switchDevice(device, this.domain, BLOCKED);
+    this.pasids.block(device, true);
+    this.inReset = device;
+    this.tell('SET-04', `blocks ${device.name} while it is reset`);
+  }
+
+  /** `pci_dev_reset_iommu_done`: back to what was attached. */
+  finishReset(device: Device): void {
+    if (this.inReset !== device) return;
+    this.inReset = null;
+    switchDevice(device, BLOCKED, this.domain);
+    this.pasids.block(device, false);
+    this.tell('SET-04', `translates ${device.name} as before its reset`);
+  }
+
+  private get hasUserPasids(): boolean {
+    return this.rules.ownershipSeesPasids && this.pasids.size > 0;
+  }
+
+  tell(rule: string, what: string): void {
     this.surroundings.changed({ text: `IOMMU group ${this.id} ${what}`, rule, subject: this.members[0]?.subject });
   }
 
@@ -188,10 +261,7 @@ export class IommuGroup implements Group {
     if (this.isBlocking(target)) this.checkBlocking(device);
     if (target.type === 'blocked') return;
     this.checkDirectRegions(device, target);
-    if (device.unit === null) throw new Refusal('EINVAL', 'ATT-02', `${device.name} has no IOMMU`, [device.subject]);
-    if (device.unit.domainCompatibilityKey !== target.unit.domainCompatibilityKey) {
-      throw new Refusal('EINVAL', 'ATD-02', `${target.name} was made for ${target.unit.description.name} and does not fit ${device.unit.description.name}, behind which ${device.name} is`, [device.subject]);
-    }
+    checkFits(device, target, this.rules, this.surroundings.log);
   }
 
   private isBlocking(target: Domain): boolean {

@@ -17,7 +17,7 @@ import { aliasConflicts, BusGrouping } from './bus-grouping.js';
 import { ClassicGrouping } from './classic-grouping.js';
 import type { CommandLine } from './command-line.js';
 import { GROUP_PER_DEVICE } from './group-reasons.js';
-import type { GroupingAlgorithm, GroupingView } from './grouping.js';
+import type { GroupDecision, GroupingAlgorithm, GroupingView } from './grouping.js';
 import { activeUnits, requestsAcs } from './iommu-detection.js';
 import type { KernelProfile } from './profile.js';
 import { registersAfterBoot } from './acs-registers.js';
@@ -45,9 +45,13 @@ export interface FormedGroups {
   /** Units in use, and the one of each function and platform device. */
   readonly activeUnits: readonly IommuDescription[];
   readonly units: UnitMap;
+  /** Who isolates, as the kernel asks it. */
+  readonly isolation: AcsQuestions;
   /** ACS control registers after boot, for routing. */
   readonly acs: AcsRegisters;
   readonly aliases: KernelAliases;
+  /** What a function that comes later joins, given who has a group then (GRP-21). */
+  decideLater(fn: FunctionDescription, hasGroup: GroupingView['hasGroup']): GroupDecision;
   /** Own requester ID first, then every alias (PCIE-07); empty for what is no function of the host. */
   requesterIds(device: SubjectId): readonly number[];
 }
@@ -76,7 +80,9 @@ export function formGroups(host: HostDescription, topology: Topology, profile: K
     ungrouped: [...ungroupedDevices(host, active, units), ...formed.waiting()],
     unknowns: unknownFacts(topology, acs, groups),
     messages: [...overrideWarning(commandLine), ...aliasMessages(topology, aliases), ...boot.messages, ...formed.messages, ...(algorithm === '2025-rework' ? aliasConflicts({ topology, aliases }, formed.groupOf) : [])],
+    isolation: acs,
     acs: registersAfterBoot(boot.states, acs),
+    decideLater: (fn, hasGroup) => new ALGORITHMS[algorithm]({ topology, acs, aliases, peers, unknownIsolates: UNKNOWN_READING, hasGroup }).decide(fn),
     requesterIds: (device) => {
       const fn = topology.byId(device);
       return fn === undefined ? [] : requesterIds(topology, fn, aliases);

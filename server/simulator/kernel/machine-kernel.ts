@@ -5,13 +5,16 @@ import type { IommuUnit } from '../hardware/architecture.js';
 import { bootDevices, mediatedDevice, type DeviceFacts } from './devices.js';
 import type { Device, DriverListener, Group, Kernel, PagingDomain, ReservedRegion } from './core.js';
 import type { CommandLine } from './command-line.js';
-import { globalChoice, groupType, setUpDefaultDomain, type DefaultType, type DomainMaker } from './default-domain.js';
+import { setUpChosenDomain, setUpDefaultDomain } from './default-domain.js';
+import { encryptsMemory, globalChoice, groupType, type DefaultType } from './default-type.js';
 import { BLOCKED, DomainIds, MapBudget, TranslatedDomain } from './domains.js';
 import { DriverCore } from './driver-core.js';
 import { IommuGroup, type Effect, type GroupSurroundings } from './group.js';
 import { writeGroupType, type Writer } from './group-type.js';
+import type { PluggableKernel } from './hotplug.js';
 import type { KernelProfile } from './profile.js';
-import { unitMessages, wantsStrict } from './unit-messages.js';
+import { wantsStrict } from './strictness.js';
+import { unitMessages } from './unit-messages.js';
 
 /** What boot found: the machine below the kernel, and who is grouped with whom. */
 export interface BootFindings extends DeviceFacts {
@@ -30,9 +33,8 @@ export interface BootFindings extends DeviceFacts {
 /** First domain ID that Linux gives out, by architecture (LNX-01). */
 const FIRST_DOMAIN_ID: Readonly<Record<string, number>> = { vtd: 2 };
 
-export class MachineKernel implements Kernel, DomainMaker, GroupSurroundings {
+export class MachineKernel implements Kernel, PluggableKernel, GroupSurroundings {
   readonly profile: KernelProfile;
-  readonly devices: Device[];
   readonly groups: Group[] = [];
   readonly log: string[] = [];
   readonly driverListeners = new Set<DriverListener>();
@@ -40,6 +42,7 @@ export class MachineKernel implements Kernel, DomainMaker, GroupSurroundings {
   readonly effects: Effect[] = [];
   /** The choice for groups that need nothing special. */
   readonly defaultType: DefaultType;
+  private readonly present = new Set<Device>();
   private readonly bySubject = new Map<SubjectId, Device>();
   private readonly byName = new Map<string, Device>();
   private readonly groupIds = new DomainIds(0);
@@ -53,8 +56,7 @@ export class MachineKernel implements Kernel, DomainMaker, GroupSurroundings {
   ) {
     this.profile = findings.profile;
     this.drivers = new DriverCore(this.profile, this.driverListeners, this.log);
-    this.devices = bootDevices(host, findings);
-    this.devices.forEach((device) => this.know(device));
+    bootDevices(host, findings).forEach((device) => this.know(device));
     this.log.push(...findings.earlyMessages);
     this.defaultType = this.chooseDefault();
     this.formGroups();
@@ -65,6 +67,11 @@ export class MachineKernel implements Kernel, DomainMaker, GroupSurroundings {
 
   changed(effect: Effect): void {
     this.effects.push(effect);
+  }
+
+  /** In the order in which they came. */
+  get devices(): readonly Device[] {
+    return [...this.present];
   }
 
   device(subject: SubjectId): Device | undefined {
@@ -85,6 +92,14 @@ export class MachineKernel implements Kernel, DomainMaker, GroupSurroundings {
     return this.host.kernel.buildOptions.findLast((option) => option === name || option === `!${name}`) === name;
   }
 
+  buildOptionIsOff(name: string): boolean {
+    return this.host.kernel.buildOptions.findLast((option) => option === name || option === `!${name}`) === `!${name}`;
+  }
+
+  get memoryEncrypted(): boolean {
+    return encryptsMemory({ cpuVendor: this.host.kernel.cpuVendor, commandLine: this.findings.commandLine, hasOption: (name) => this.buildOption(name) });
+  }
+
   bind(device: Device, driver: string): void {
     this.drivers.bind(device, driver);
   }
@@ -97,7 +112,7 @@ export class MachineKernel implements Kernel, DomainMaker, GroupSurroundings {
   writeGroupType(device: Device, word: string, writer: Writer): void {
     const { group } = device;
     if (!(group instanceof IommuGroup)) throw new Refusal('ENOENT', 'GRL-01', `${device.name} is in no IOMMU group`, [device.subject]);
-    writeGroupType(group, word, writer, this.defaultType, this);
+    writeGroupType(group, word, writer, this);
   }
 
   /** The default domain that boot would have given the group, whatever uses it now. @throws Refusal */
@@ -144,15 +159,31 @@ export class MachineKernel implements Kernel, DomainMaker, GroupSurroundings {
     return ids;
   }
 
-  private know(device: Device): void {
+  know(device: Device): void {
     this.bySubject.set(device.subject, device);
     this.byName.set(device.name, device);
+    this.present.add(device);
+  }
+
+  forget(device: Device): void {
+    this.bySubject.delete(device.subject);
+    this.byName.delete(device.name);
+    this.present.delete(device);
+  }
+
+  /** GRL-02: its number is the next one to be given out, if no lower one is free. */
+  freeGroup(group: Group): void {
+    this.groups.splice(this.groups.indexOf(group), 1);
+    this.groupIds.giveBack(group.id);
   }
 
   private chooseDefault(): DefaultType {
     const boot = { release: this.profile.release, commandLine: this.findings.commandLine };
     const units = this.findings.units.map((unit) => unit.description);
-    const choice = globalChoice(this.profile, boot.commandLine, (name) => this.buildOption(name), units.some((unit) => wantsStrict(unit, boot)));
+    const choice = globalChoice({
+      profile: this.profile, commandLine: boot.commandLine, cpuVendor: this.host.kernel.cpuVendor, hasOption: (name) => this.buildOption(name),
+      unitsWantStrict: units.some((unit) => wantsStrict(unit, boot)),
+    });
     if (units.length > 0) this.log.push(...choice.messages, ...unitMessages(units, boot));
     return choice.type;
   }
@@ -162,17 +193,21 @@ export class MachineKernel implements Kernel, DomainMaker, GroupSurroundings {
     for (const members of this.findings.partition) this.createGroup(members.map((member) => this.bySubject.get(member)!), null);
     for (const group of this.groups) {
       if (!(group instanceof IommuGroup)) continue;
-      const type = groupType(group, this.defaultType, null, this.profile) ?? this.defaultType;
-      setUpDefaultDomain(group, type, this);
+      const type = groupType(group, null, this);
+      if (type !== null) setUpChosenDomain(group, type, this);
     }
   }
 
-  /** Drivers of the description bind at boot: no default domain is taken yet, so none of them is refused. */
+  /** Drivers of the description bind at boot. Nobody owns anything yet, so the only refusal is that of a group without default domain (OWN-01). */
   private bindBootDrivers(): void {
     for (const device of this.devices) {
       if (device.kind === 'mdev' || device.description.driver === null) continue;
-      this.drivers.probe(device, device.description.driver);
-      device.driver = device.description.driver;
+      try {
+        this.drivers.probe(device, device.description.driver);
+        device.driver = device.description.driver;
+      } catch (refusal) {
+        if (!(refusal instanceof Refusal)) throw refusal;
+      }
     }
   }
 
@@ -181,7 +216,6 @@ export class MachineKernel implements Kernel, DomainMaker, GroupSurroundings {
       const parent = this.bySubject.get(description.parent);
       if (parent === undefined) continue;
       const device = mediatedDevice(description, parent);
-      this.devices.push(device);
       this.know(device);
     }
   }

@@ -59,32 +59,49 @@ export interface KernelProfile {
   readonly conflictingTypes: 'global-default' | 'identity';
   /** "Default domain type: Translated " ends with a blank when the command line did not choose it (<= 6.3, DOM-05). */
   readonly trailingBlank: boolean;
+  /** RSV-27, RSV-29: 1:1 ranges out of IORT (>= 6.0) and the device tree (>= 6.3) reach the core on Arm and for virtio-iommu. */
+  readonly firmwareRegionsBeyondX86: boolean;
+  /** Whom the kernel does not trust: everything below an external-facing port, or what comes through a tunnel (>= 6.14, section 5.2). */
+  readonly untrusted: 'below-external-port' | 'tunnelled';
+  /** A type that a device of the group cannot have is told in the log (<= 6.6, TYP-09) or not. */
+  readonly typeConflict: 'told' | 'silent';
+  /** A driver that binds before its group has a default domain: bound all the same, or asked to come again (>= 6.19, OWN-01). */
+  readonly bindWithoutDomain: 'bound' | 'deferred';
+  /** What a device that joins a group in use gets: the default domain and a warning, nothing when claimed, or the group's domain (GRL-06). */
+  readonly joinsLiveGroup: 'default-domain' | 'unattached-when-claimed' | 'group-domain';
+  /** INTEL_IOMMU_BROKEN_GFX_WA gives graphics an identity domain (<= 6.8, DOM-10). */
+  readonly graphicsIdentity: boolean;
   /** Error message text of a VT-d fault line: "[DMA Read NO_PASID]" with 0x%02x (newer) or "[DMA Read] ... PASID ffffffff" with %02d. */
   readonly vtdFaultLine: 'pasid-ffffffff' | 'no-pasid';
+  /** Who gives out PASIDs: one allocator without references (<= 5.10), with them (5.12 to 5.17), without again, or by device and global (>= 6.5): IOA-03, HIS-04. */
+  readonly ioasids: 'counted' | 'uncounted' | 'global';
 }
 
 const NEWEST: KernelProfile = {
+  ioasids: 'global',
   name: '6.19', version: 6019, release: 6019, busScan: 'per-unit', ownership: 'dma-owner', mediated: 'emulated-group', iommufd: true, cdev: true, iommufdSince613: true,
   wrapErrno: 'EOVERFLOW', domainAllocation: 'driver', type1Nesting: false, vaddrUpdate: 'no-emulated', notContainer: 'EBADFD', directRegions: 'core-einval', vtdBlockedDomain: true,
   amdBlockedDomain: true, groupType: 'unowned', lazyType: true, msiIsolation: 'group', vtdFaultLine: 'no-pasid',
   failedAttach: 'all-go-back', bindAnswer: 'probe', probeFailure: 'with-driver', directMappingFailure: 'told', conflictingTypes: 'identity', trailingBlank: false,
+  firmwareRegionsBeyondX86: true, untrusted: 'tunnelled', typeConflict: 'silent', bindWithoutDomain: 'deferred', joinsLiveGroup: 'group-domain', graphicsIdentity: false,
 };
-const V6_12: KernelProfile = { ...NEWEST, name: '6.12', version: 6012, release: 6012, iommufdSince613: false, wrapErrno: 'EINVAL', type1Nesting: true };
-const V6_6: KernelProfile = { ...V6_12, probeFailure: 'probe-of', name: '6.6', version: 6006, release: 6006, domainAllocation: 'EIO', amdBlockedDomain: false };
+const V6_12: KernelProfile = { ...NEWEST, name: '6.12', version: 6012, release: 6012, iommufdSince613: false, wrapErrno: 'EINVAL', type1Nesting: true, untrusted: 'below-external-port', bindWithoutDomain: 'bound' };
+const V6_6: KernelProfile = { ...V6_12, probeFailure: 'probe-of', name: '6.6', version: 6006, release: 6006, domainAllocation: 'EIO', amdBlockedDomain: false, typeConflict: 'told', conflictingTypes: 'global-default', graphicsIdentity: true };
 const V6_1: KernelProfile = {
-  ...V6_6, name: '6.1', version: 6001, release: 6001, iommufd: false, cdev: false, notContainer: 'EINVAL', directRegions: 'vtd-eperm', vtdBlockedDomain: false,
+  ...V6_6, ioasids: 'uncounted', name: '6.1', version: 6001, release: 6001, iommufd: false, cdev: false, notContainer: 'EINVAL', directRegions: 'vtd-eperm', vtdBlockedDomain: false,
   groupType: 'single-unbound', msiIsolation: 'irq-domain',
-  failedAttach: 'earlier-keep', directMappingFailure: 'ignored', conflictingTypes: 'global-default', trailingBlank: true,
+  failedAttach: 'earlier-keep', directMappingFailure: 'ignored', trailingBlank: true, joinsLiveGroup: 'unattached-when-claimed',
 };
-const V5_19: KernelProfile = { ...V6_1, name: '5.19', version: 5019, release: 5019, busScan: 'once' };
+const V5_19: KernelProfile = { ...V6_1, name: '5.19', version: 5019, release: 5019, busScan: 'once', firmwareRegionsBeyondX86: false };
 const V5_13: KernelProfile = {
-  ...V5_19, name: '5.13', version: 5013, release: 5013, ownership: 'viability', mediated: 'external-domain', vaddrUpdate: 'waits', lazyType: false, msiIsolation: 'bus',
-  vtdFaultLine: 'pasid-ffffffff', bindAnswer: 'ENODEV',
+  ...V5_19, ioasids: 'counted', name: '5.13', version: 5013, release: 5013, ownership: 'viability', mediated: 'external-domain', vaddrUpdate: 'waits', lazyType: false, msiIsolation: 'bus',
+  vtdFaultLine: 'pasid-ffffffff', bindAnswer: 'ENODEV', joinsLiveGroup: 'default-domain',
 };
-const V5_10: KernelProfile = { ...V5_13, name: '5.10', version: 5010, release: 5010, vaddrUpdate: 'absent' };
+const V5_12: KernelProfile = { ...V5_13, name: '5.12', version: 5012, release: 5012 };
+const V5_10: KernelProfile = { ...V5_13, ioasids: 'uncounted', name: '5.10', version: 5010, release: 5010, vaddrUpdate: 'absent' };
 
 /** Oldest first. */
-export const PROFILES: readonly KernelProfile[] = [V5_10, V5_13, V5_19, V6_1, V6_6, V6_12, NEWEST];
+export const PROFILES: readonly KernelProfile[] = [V5_10, V5_12, V5_13, V5_19, V6_1, V6_6, V6_12, NEWEST];
 
 /** major * 1000 + minor of "6.12.107-foo"; null when it does not begin with two numbers. */
 export function versionNumber(text: string): number | null {

@@ -4,6 +4,7 @@ import { append } from '../fabric/multimap.js';
 import type { Topology } from '../fabric/topology.js';
 import { ADDRESS_MAX, iova, PAGE_SIZE, type AddressRange, type Iova } from '../memory/address.js';
 import type { ReservedRegion } from './core.js';
+import { profileFor, type KernelProfile } from './profile.js';
 
 /** Enumeration order of the kernel (RSV-01, RSV-02, RSV-03, RSV-04, RSV-05), which breaks ties of equal start (RSV-10). */
 const TYPE_ORDER: Readonly<Record<ReservedType, number>> = { direct: 0, 'direct-relaxable': 1, reserved: 2, msi: 3, 'software-msi': 4 };
@@ -16,14 +17,33 @@ const range = (start: bigint, last: bigint): AddressRange<Iova> => ({ start: iov
 const INTERRUPT_WINDOW: ReservedRegion = { range: range(0xfee0_0000n, 0xfeef_ffffn), type: 'msi' };
 const SOFTWARE_MSI: ReservedRegion = { range: range(0x0800_0000n, 0x080f_ffffn), type: 'software-msi' };
 
-/** What a unit's driver reports for every device, after what firmware wants (RSV-22, RSV-24, RSV-25, RSV-26, RSV-31). */
-const ALWAYS: Readonly<Record<IommuDescription['architecture'], readonly ReservedRegion[]>> = {
-  vtd: [INTERRUPT_WINDOW],
-  'amd-vi': [INTERRUPT_WINDOW, { range: range(0xfd_0000_0000n, 0xff_ffff_ffffn), type: 'reserved' }],
-  smmuv3: [SOFTWARE_MSI],
-  'virtio-iommu': [SOFTWARE_MSI],
-  'riscv-iommu': [],
+const HYPERTRANSPORT: ReservedRegion = { range: range(0xfd_0000_0000n, 0xff_ffff_ffffn), type: 'reserved' };
+
+/** What the driver of an architecture reports for a device: what firmware or the device says (`told`), and what it always adds. */
+interface Reporting {
+  report(told: readonly ReservedRegion[], host: HostDescription): readonly ReservedRegion[];
+  /** 1:1 ranges come by IORT or the device tree, which older kernels do not read (RSV-27 .. RSV-29). */
+  readonly directByFirmwareTable: boolean;
+}
+
+const REPORTING: Readonly<Record<IommuDescription['architecture'], Reporting>> = {
+  vtd: { report: (told) => [...told, INTERRUPT_WINDOW], directByFirmwareTable: false }, // RSV-20 .. RSV-22
+  'amd-vi': { report: (told) => [...told, INTERRUPT_WINDOW, HYPERTRANSPORT], directByFirmwareTable: false }, // RSV-23, RSV-24
+  // RSV-25; what IORT says comes after: the doorbells of an ITS (RSV-28) and RMRs (RSV-29).
+  smmuv3: { report: (told) => [SOFTWARE_MSI, ...told], directByFirmwareTable: true },
+  'virtio-iommu': { report: virtioRegions, directByFirmwareTable: true },
+  // RSV-31: its driver answers nothing, whatever firmware says.
+  'riscv-iommu': { report: () => [], directByFirmwareTable: true },
 };
+
+/** RSV-26: what the device's PROBE reply has; without an MSI window among it the software window; then what firmware wants mapped. */
+function virtioRegions(told: readonly ReservedRegion[], { kernel: { cpuVendor } }: HostDescription): readonly ReservedRegion[] {
+  const ofDevice = told.filter((region) => !isDirect(region));
+  const interruptWindow = ofDevice.some(({ type }) => type === 'msi') ? [] : cpuVendor === 'intel' || cpuVendor === 'amd' ? [INTERRUPT_WINDOW] : [SOFTWARE_MSI];
+  return [...ofDevice, ...interruptWindow, ...told.filter(isDirect)];
+}
+
+const isDirect = ({ type }: Pick<ReservedRegion, 'type'>): boolean => type === 'direct' || type === 'direct-relaxable';
 
 /** The first 16 MiB, for the floppy controller behind an ISA bridge (RSV-21). */
 const ISA_RANGE: ReservedRegion = { range: range(0n, 0xff_ffffn), type: 'direct-relaxable' };
@@ -44,6 +64,7 @@ export class ReservedRegions {
     private readonly host: HostDescription,
     private readonly topology: Topology,
     private readonly unitOf: (device: SubjectId) => IommuDescription | undefined,
+    private readonly profile: KernelProfile = profileFor(host.kernel.version),
   ) {
     this.forAll = host.reservedRegions.filter((region) => region.devices.length === 0);
     for (const region of host.reservedRegions) {
@@ -56,11 +77,11 @@ export class ReservedRegions {
     const unit = this.unitOf(device);
     if (unit === undefined) return [];
     const fn = this.topology.byId(device);
-    const described = [...this.forAll, ...this.listedFor(device, fn, unit)];
-    const regions = described.map((region) => asReported(region, fn, unit));
-    if (fn !== undefined && this.hasIsaRange(fn, unit)) regions.push(ISA_RANGE);
-    const always = unit.architecture === 'virtio-iommu' && regions.some(({ type }) => type === 'msi') ? [] : ALWAYS[unit.architecture];
-    return [...regions, ...always];
+    const { report, directByFirmwareTable } = REPORTING[unit.architecture];
+    const described = [...this.forAll, ...this.listedFor(device, fn, unit)].filter((region) => !directByFirmwareTable || this.profile.firmwareRegionsBeyondX86 || !isDirect(region));
+    const told = described.map((region) => asReported(region, fn, unit));
+    if (fn !== undefined && this.hasIsaRange(fn, unit)) told.push(ISA_RANGE);
+    return [...report(told, this.host)];
   }
 
   /** Regions that name the device; VT-d's scopes also take in what is below a named bridge (RSV-20). */

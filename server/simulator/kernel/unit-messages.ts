@@ -1,25 +1,10 @@
-/** What the IOMMU drivers log when they switch their units on, and whether a unit wants strict mode (DOM-04). */
+/** What the IOMMU drivers log when they switch their units on. */
 import type { IommuDescription } from '../description.js';
-import { hasWord, type CommandLine } from './command-line.js';
-import { wantsStrictByOption } from './strictness.js';
+import { hasWord } from './command-line.js';
+import { wantsStrict, wantsStrictByOption, type Boot } from './strictness.js';
 
-interface Boot {
-  /** Major * 1000 + minor. */
-  readonly release: number;
-  readonly commandLine: CommandLine;
-}
-
-/** First release whose AMD driver takes an emulated unit (NpCache) for a reason to be strict. */
-const AMD_STRICT_SINCE = 5014;
 /** First release in which strictness is the core's business and no longer each driver's (DOM-02). */
 const CORE_DECIDES_SINCE = 5015;
-
-/** A unit that is itself emulated must hear of every unmap at once; VT-d's does not where only first-stage tables are used. */
-export function wantsStrict(unit: IommuDescription, { release, commandLine }: Boot): boolean {
-  if (!unit.cachingMode) return false;
-  if (unit.architecture === 'amd-vi') return release >= AMD_STRICT_SINCE;
-  return unit.architecture === 'vtd' && !(unit.scalableMode && unit.firstStage && hasWord(commandLine, 'intel_iommu', 'sm_on'));
-}
 
 /** Each line once, whichever and however many units it is about. */
 export function unitMessages(units: readonly IommuDescription[], boot: Boot): string[] {

@@ -64,6 +64,11 @@ export class Call {
     }
   }
 
+  /** Whether the step says anything there. */
+  names(role: string): boolean {
+    return this.operand(role) !== undefined;
+  }
+
   /** A described thing. */
   subject(role: string): SubjectId | undefined {
     const operand = this.operand(role);

@@ -4,9 +4,9 @@
  */
 import type { DmaDescription, SubjectId } from '../description.js';
 import { decodeAddress, routeRequest, type PeerTarget, type Route } from '../fabric/routing.js';
-import type { IommuUnit, UnitFault, UnitRequest } from '../hardware/architecture.js';
+import type { IommuUnit, UnitAnswer, UnitFault, UnitRequest } from '../hardware/architecture.js';
 import type { Device } from '../kernel/core.js';
-import { hex, physical, type PhysicalAddress } from '../memory/address.js';
+import { hex, iova, physical, type PhysicalAddress } from '../memory/address.js';
 import { sizeText } from '../memory/sizes.js';
 import type { DmaReport } from '../report.js';
 import type { TraceSink } from '../trace/events.js';
@@ -17,7 +17,7 @@ import { mediatedDma } from './mediated-dma.js';
 import { BoundedTrace } from './bounded-trace.js';
 
 /** Where a DMA, or one request of it, ended. */
-export type DmaOutcome = Pick<DmaReport, 'outcome' | 'address' | 'peer' | 'bypassedIommu' | 'fault'>;
+export type DmaOutcome = Pick<DmaReport, 'outcome' | 'address' | 'peer' | 'bypassedIommu' | 'fault' | 'stale'>;
 
 /** No request crosses such a boundary (GEN-01). */
 const BOUNDARY = 4096n;
@@ -37,6 +37,10 @@ export function runDma(machine: Machine, dma: DmaDescription, trace: BoundedTrac
   const device = machine.kernel.device(dma.device);
   if (device === undefined) return nowhere(trace, undefined, `${machine.nameOf(dma.device)} is not a device of this host`);
   if (!device.busMaster) return nowhere(trace, device.subject, `bus mastering of ${device.name} is off: it sends nothing, and nobody hears of it`);
+  if (dma.pasid !== undefined) {
+    if (device.kind === 'pci' && !device.pasidEnabled) return nowhere(trace, device.subject, `PASID of ${device.name} is off, so it sends no request with one`, ['PAS-14']);
+    machine.services.sharing.follow();
+  }
   let first: DmaOutcome | null = null;
   for (let at = dma.address, left = dma.size; left > 0n; ) {
     const size = at % BOUNDARY + left > BOUNDARY ? BOUNDARY - (at % BOUNDARY) : left;
@@ -49,8 +53,8 @@ export function runDma(machine: Machine, dma: DmaDescription, trace: BoundedTrac
   return first ?? nowhere(trace, device.subject, 'a DMA of no bytes');
 }
 
-function nowhere(trace: TraceSink | null, subject: SubjectId | undefined, text: string): DmaOutcome {
-  trace?.push({ kind: 'hop', floor: 'fabric', at: 'nowhere', subject, text, verdict: 'blocked', rules: [] });
+function nowhere(trace: TraceSink | null, subject: SubjectId | undefined, text: string, rules: readonly string[] = []): DmaOutcome {
+  trace?.push({ kind: 'hop', floor: 'fabric', at: 'nowhere', subject, text, verdict: 'blocked', rules });
   return { outcome: 'dropped', bypassedIommu: false };
 }
 
@@ -90,7 +94,7 @@ class Request {
     if (unit.notModelled !== undefined) return this.unknowable(unit.notModelled);
     const answer = unit.translate(request, this.trace);
     switch (answer.kind) {
-      case 'address': return dma.addressType === 'translation-request' ? this.translationCompletion(answer.address) : this.decode(answer.address, false);
+      case 'address': return dma.addressType === 'translation-request' ? this.translationCompletion(answer.address) : this.translated(answer);
       case 'interrupt': return this.interrupt(unit.description.id, answer.remapped, answer.vector);
       case 'fault': return this.faulted(unit, answer, request);
       case 'blocked':
@@ -103,6 +107,16 @@ class Request {
   private unknowable(why: string): DmaOutcome {
     this.hop('nowhere', `${why}: where this request ends is not said`, 'blocked');
     return { outcome: 'not-modelled', bypassedIommu: false };
+  }
+
+  private translated(answer: Extract<UnitAnswer, { kind: 'address' }>): DmaOutcome {
+    const outcome = this.decode(answer.address, false);
+    if (answer.stale !== true) return outcome;
+    this.trace?.push({
+      kind: 'note', floor: 'memory', verdict: 'note', rules: ['VTD-70'],
+      text: `The mapping is gone: whoever unmapped it may have given the memory at ${hex(answer.address)} to somebody else, and the device still ${this.dma.access === 'read' ? 'reads' : 'changes'} it.`,
+    });
+    return { ...outcome, stale: { start: iova(this.address & ~(answer.pageSize - 1n)), last: iova(this.address | (answer.pageSize - 1n)) } };
   }
 
   /** PCIE-16: the device learns where the page is; memory is not touched. */

@@ -1,5 +1,7 @@
 /** Steps that are no VFIO and no iommufd: sysfs writes, the DMA API, processes, memory. */
 import { Refusal } from '../errno.js';
+import type { DmaMapping, DmaUnmap } from '../kernel/dma-api.js';
+import { FLUSH_QUEUE_SIZE, FLUSH_TIMEOUT_MS } from '../kernel/flush-queue.js';
 import { hex, physical } from '../memory/address.js';
 import type { Call, CallResult, Executor } from './call.js';
 
@@ -30,6 +32,35 @@ function dmaMap(call: Call): CallResult {
   return { values: { address, physical: buffer }, notes: [`The driver tells its device address ${hex(address)} for memory at ${hex(buffer)}.`] };
 }
 
+/** 4.3: strict or lazy, as the default domain is. */
+function dmaUnmap(call: Call): CallResult {
+  const outcome = call.machine.dmaApi.unmap(call.device('device'), call.optionalNumber('iova'));
+  switch (outcome.kind) {
+    case 'untranslated': return { notes: ['The device uses physical addresses: there is no mapping to remove, and nothing stops its DMA.'] };
+    case 'not-mapped': return { notes: [`The driver has mapped nothing ${outcome.address === undefined ? 'for this device' : `at ${hex(outcome.address)}`}: a bug in the driver, of which the kernel may warn.`] };
+    case 'invalidated': return { values: { address: outcome.mapping.address }, notes: [`Strict: the table entries of ${rangeText(outcome.mapping)} are cleared and the IOTLB has dropped them before the call returns.`] };
+    case 'queued': return { values: { address: outcome.mapping.address, waiting: BigInt(outcome.waiting) }, notes: queuedNotes(outcome) };
+  }
+}
+
+function queuedNotes({ mapping, waiting, flushed }: Extract<DmaUnmap, { kind: 'queued' }>): string[] {
+  const full = flushed === 0 ? [] : [`The flush queue was full: the IOTLB of the domain is invalidated, which frees ${flushed} ranges.`];
+  return [
+    ...full,
+    `Lazy: the table entries of ${rangeText(mapping)} are cleared, but nobody tells the IOTLB yet. The range waits on the flush queue (${waiting} of ${FLUSH_QUEUE_SIZE - 1}), at most ${FLUSH_TIMEOUT_MS} ms.`,
+    `Until then DMA of the device may still reach the memory at ${hex(mapping.physical)}, which the driver is free to use for something else.`,
+  ];
+}
+
+const rangeText = ({ address, size }: DmaMapping): string => `${hex(address)} .. ${hex(address + size - 1n)}`;
+
+/** Time passes; the only thing that waits for it is the timer of the flush queues. */
+function wait(call: Call): CallResult {
+  const flushes = call.machine.dmaApi.wait(Number(call.number('milliseconds')));
+  const notes = flushes.map(({ domain, ranges }) => `The flush-queue timer of ${domain.name} fires: the IOTLB entries of domain ${domain.domainId} are invalidated, ${ranges} unmapped ${ranges === 1 ? 'range is' : 'ranges are'} free again.`);
+  return { notes: notes.length > 0 ? notes : ['No flush-queue timer fires.'] };
+}
+
 const roundedToPages = (size: bigint): bigint => (size + 4095n) & ~4095n;
 
 function pagesFor(size: bigint): bigint {
@@ -50,7 +81,11 @@ const busMaster: Executor = (call) => {
 };
 
 const kill: Executor = (call) => {
-  call.machine.programs.kill(call.word('process'));
+  const { programs, services } = call.machine;
+  const name = call.word('process');
+  const found = [...programs.all].find(([known]) => known === name)?.[1];
+  programs.kill(name);
+  if (found !== undefined) services.sharing.processEnds(found.process); // SVA-05
   return undefined;
 };
 
@@ -72,5 +107,5 @@ function physicalAddressOf(call: Call, at: bigint): bigint {
 }
 
 export const SYSTEM_EXECUTORS: Readonly<Record<string, Executor>> = {
-  bind, unbind, 'set-group-type': setGroupType, 'dma-map': dmaMap, busmaster: busMaster, kill, write,
+  bind, unbind, 'set-group-type': setGroupType, 'dma-map': dmaMap, 'dma-unmap': dmaUnmap, wait, busmaster: busMaster, kill, write,
 };

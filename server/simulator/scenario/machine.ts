@@ -1,11 +1,13 @@
 /** One simulated machine: booted from the description of its host, used by one run. */
-import type { HostDescription, MachineDescription, OwnerMemory, SubjectId } from '../description.js';
+import type { HostDescription, MachineDescription, OwnerMemory, PasidSetDescription, SubjectId } from '../description.js';
 import type { Fabric } from '../fabric/fabric.js';
 import { bootPlanned, type BootedHost, type BootPlan } from '../kernel/boot.js';
 import { Refusal } from '../errno.js';
-import type { Device } from '../kernel/core.js';
+import type { Device, Domain } from '../kernel/core.js';
 import { isVfioDriver } from '../kernel/drivers.js';
+import { ioasidsOf, type Ioasids } from '../kernel/ioasid/index.js';
 import type { DmaApi } from '../kernel/dma-api.js';
+import type { TranslationServices } from '../kernel/services.js';
 import type { MachineKernel } from '../kernel/machine-kernel.js';
 import { PhysicalMemory, TABLE_TOP } from '../memory/physical-memory.js';
 import { physical, type AddressRange } from '../memory/address.js';
@@ -25,6 +27,11 @@ export class Machine {
   readonly programs: Programs;
   readonly vfio: VfioSubsystem;
   readonly iommufd: IommufdSubsystem;
+  /** PASIDs, processes' addresses, capabilities of functions. */
+  readonly services: TranslationServices;
+  /** Domains that kernel drivers allocated, by process and name. */
+  readonly kernelDomains = new Map<string, Domain>();
+  readonly ioasids: Ioasids;
   private readonly names = new Map<SubjectId, string>();
 
   /** @param memories of the scenario, beside those of the file's owners */
@@ -37,12 +44,14 @@ export class Machine {
     this.host = host;
     this.booted = bootPlanned(plan, this.memory);
     this.kernel = this.booted.kernel;
+    this.services = this.booted.services;
     this.fabric = plan.fabric;
     this.dmaApi = this.booted.dmaApi;
     this.hostMemory = new HostMemory(memoryOf(host), TABLE_TOP);
     this.programs = new Programs(this.hostMemory, host, description.owners, memories);
     this.vfio = this.startVfio();
     this.iommufd = new IommufdSubsystem(this.kernel, this.vfio.registry);
+    this.ioasids = ioasidsOf(host, this.kernel.profile, this.kernel);
     this.vfio.iommufdContainers = () => this.iommufd.containerFile(); // CMP-01
     for (const device of this.kernel.devices) this.names.set(device.subject, device.description.name);
   }
@@ -70,6 +79,15 @@ export class Machine {
   /** Whoever has the device's group open has put it into a container (or into an iommufd that stands in for one). */
   isContained(device: Device): boolean {
     return this.vfio.registry.groupOf(device)?.container != null;
+  }
+
+  /** The described sets of PASIDs of this host. */
+  get pasidSets(): readonly PasidSetDescription[] {
+    return (this.description.pasidSets ?? []).filter((set) => set.host === this.host.id);
+  }
+
+  pasidSet(subject: SubjectId): PasidSetDescription | undefined {
+    return this.description.pasidSets?.find((set) => set.id === subject);
   }
 
   barsOf(device: SubjectId): AddressRange[] {

@@ -21,6 +21,18 @@ const MAX_TRIES = 10_000;
 type Target = IntervalMap<true>;
 
 export function askNever(machine: Machine, question: NeverDescription): NeverReport {
+  const iotlb = machine.kernel.device(question.device)?.unit?.cache;
+  if (iotlb == null) return decide(machine, question);
+  // A question is no DMA: what it tries leaves nothing behind.
+  iotlb.filling = false;
+  try {
+    return decide(machine, question);
+  } finally {
+    iotlb.filling = true;
+  }
+}
+
+function decide(machine: Machine, question: NeverDescription): NeverReport {
   const { id, text } = question;
   const target = targetRanges(machine, question);
   const device = machine.kernel.device(question.device);

@@ -12,6 +12,7 @@ import { hostReport } from './host-report.js';
 import { during, MAX_ACTIONS, RunStopped } from './limits.js';
 import { Machine } from './machine.js';
 import { askNever } from './never.js';
+import { setUpPasidSets } from './pasid-sets.js';
 import { runStep } from './step.js';
 
 const NOTHING: FinalState = { devices: [], domains: [] };
@@ -24,6 +25,7 @@ export function runHost(description: MachineDescription, host: HostDescription, 
   const report = hostReport(machine);
   const run = conduct(head, machine, (run) => {
     bindAsDescribed(run, host);
+    setUpSets(run);
     for (const domain of description.domains) if (domain.host === host.id) run.add(...during(`domain ${domain.name}`, () => setUpDomain(machine, domain)));
     for (const owner of description.owners) if (owner.host === host.id) startOwner(run, host, owner);
     for (const question of description.questions) if (question.host === host.id) run.add(ask(machine, question));
@@ -43,6 +45,7 @@ export function runScenario(description: MachineDescription, host: HostDescripti
   if (typeof machine === 'string') return { ...head, actions: [], final: NOTHING, stopped: machine };
   return conduct(head, machine, (run) => {
     bindAsDescribed(run, host);
+    setUpSets(run);
     for (const action of scenario.actions) run.add(act(machine, action));
   });
 }
@@ -52,10 +55,10 @@ export class BootPlans {
   private readonly known = new Map<string, BootPlan>();
 
   /** The host as described, or with the kernel that the scenario wants. */
-  of(host: HostDescription, { kernelVersion, commandLine }: Partial<ScenarioDescription> = {}): BootPlan {
+  of(host: HostDescription, { kernelVersion, commandLine, ioasid }: Partial<ScenarioDescription> = {}): BootPlan {
     const { kernel } = host;
-    const wanted = { ...kernel, version: kernelVersion ?? kernel.version, commandLine: commandLine ?? kernel.commandLine };
-    const key = JSON.stringify([host.id, wanted.version, wanted.commandLine]);
+    const wanted = { ...kernel, version: kernelVersion ?? kernel.version, commandLine: commandLine ?? kernel.commandLine, ioasid: ioasid ?? kernel.ioasid };
+    const key = JSON.stringify([host.id, wanted.version, wanted.commandLine, wanted.ioasid]);
     let plan = this.known.get(key);
     if (plan === undefined) this.known.set(key, (plan = planBoot({ ...host, kernel: wanted })));
     return plan;
@@ -115,6 +118,14 @@ function bindAsDescribed(run: Run, host: HostDescription): void {
       const report = runStep(run.machine, step, id);
       if (report.result !== 'ok') run.add(report);
     }
+  }
+}
+
+/** The sets of PASIDs that the file describes. Only what fails is reported. */
+function setUpSets(run: Run): void {
+  for (const { set, step } of setUpPasidSets(run.machine)) {
+    const report = runStep(run.machine, step, set);
+    if (report.result !== 'ok') run.add(report);
   }
 }
 

@@ -5,14 +5,17 @@ import type { Effect } from '../kernel/group.js';
 import type { StepReport } from '../report.js';
 import type { NoteEvent } from '../trace/events.js';
 import { Call, note, NotModelled, type CallResult, type Executor } from './call.js';
+import { IOASID_EXECUTORS } from './executors-ioasid.js';
 import { IOMMUFD_EXECUTORS } from './executors-iommufd.js';
+import { DEVICE_EXECUTORS } from './executors-devices.js';
+import { KERNEL_EXECUTORS } from './executors-kernel.js';
 import { SYSTEM_EXECUTORS } from './executors-system.js';
 import { VFIO_EXECUTORS } from './executors-vfio.js';
 import { judgeStep } from './expectations.js';
 import type { Machine } from './machine.js';
 import { verbNamed } from './verbs.js';
 
-const EXECUTORS: Readonly<Record<string, Executor>> = { ...VFIO_EXECUTORS, ...IOMMUFD_EXECUTORS, ...SYSTEM_EXECUTORS };
+const EXECUTORS: Readonly<Record<string, Executor>> = { ...VFIO_EXECUTORS, ...IOMMUFD_EXECUTORS, ...SYSTEM_EXECUTORS, ...KERNEL_EXECUTORS, ...DEVICE_EXECUTORS, ...IOASID_EXECUTORS };
 
 /** What a step says that this version does not simulate: no errno, so nobody takes it for the kernel's answer. */
 export const NOT_MODELLED = 'not-modelled';

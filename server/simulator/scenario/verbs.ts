@@ -2,6 +2,7 @@
  * The table of steps: what a person may write, which real call it is, and which operands it takes. The language checks
  * and completes from it, the runner looks up its executor by `verb`, hovers and docs/language.md print it.
  */
+import { KERNEL_VERBS } from './verbs-kernel.js';
 
 export type OperandKind =
   /** Introduces a new name of the given class. */
@@ -12,12 +13,16 @@ export type OperandKind =
   | 'device|cdev'
   /** A function, platform device or mdev of the host. */
   | 'device'
+  /** A set of a driver, or one that the file describes. */
+  | 'ioasid-set|pasid-set'
+  /** What an allocation gave, or a number that somebody else has. */
+  | 'ioasid|number'
   /** A memory of the owner or scenario, optionally `+ offset`. */
   | 'memory'
   | 'domain'
   | 'number' | 'size' | 'word' | 'text';
 
-export type HandleClass = 'container' | 'group' | 'device-fd' | 'cdev' | 'iommufd' | 'ioas' | 'hwpt' | 'access' | 'fault-queue' | 'viommu' | 'vdevice';
+export type HandleClass = 'container' | 'group' | 'device-fd' | 'cdev' | 'iommufd' | 'ioas' | 'hwpt' | 'access' | 'fault-queue' | 'viommu' | 'vdevice' | 'kernel-domain' | 'ioasid-set' | 'ioasid' | 'ioasid-file';
 
 export interface OperandSpec {
   /** Name in `StepDescription.operands`. */
@@ -81,8 +86,17 @@ const IOMMUFD_VERBS: readonly VerbSpec[] = [
 const SYSFS_VERBS: readonly VerbSpec[] = [
   { verb: 'bind', call: 'echo ADDR > /sys/bus/pci/drivers/DRIVER/bind', doc: 'Binds a device to a driver.', operands: [at('device', 'device', 'the device'), key('to', 'word', 'the driver', 'driver')], flags: [], rules: ['OWN-01', 'OWN-02', 'OWN-21'], example: 'bind gpu to vfio-pci' },
   { verb: 'unbind', call: 'echo ADDR > /sys/bus/pci/devices/ADDR/driver/unbind', doc: 'Takes the driver off a device.', operands: [at('device', 'device', 'the device')], flags: [], rules: ['OWN-03', 'VFG-23'], example: 'unbind gpu' },
+  { verb: 'drivers-probe', call: 'echo ADDR > /sys/bus/pci/drivers_probe', doc: 'Lets the driver core find a driver for a device: the one of its `driver_override`, or else its described one. A driver that may not bind leaves no trace.', operands: [at('device', 'device', 'the device')], flags: [], rules: ['OWN-21'], example: 'drivers-probe gpu' },
+  { verb: 'driver-override', call: 'echo DRIVER > /sys/bus/pci/devices/ADDR/driver_override', doc: 'Says which driver alone may have the device; `none` takes that back.', operands: [at('device', 'device', 'the device'), key('to', 'word', 'the driver, or none', 'driver')], flags: [], rules: ['OWN-21'], example: 'driver-override gpu to vfio-pci' },
+  { verb: 'remove', call: 'echo 1 > /sys/bus/pci/devices/ADDR/remove', doc: 'Takes a device out of the machine, with all that is below it.', operands: [at('device', 'device', 'the device')], flags: [], rules: ['GRL-04', 'GRL-05'], example: 'remove gpu' },
+  { verb: 'hotplug', call: 'echo 1 > /sys/bus/pci/rescan', doc: 'Brings a removed device back, as if it were plugged in: it joins a group or starts one, and its driver is tried.', operands: [at('device', 'device', 'a device that was removed')], flags: [], rules: ['GRL-06', 'GRP-21'], example: 'hotplug gpu' },
+  { verb: 'group-of', call: 'readlink /sys/bus/pci/devices/ADDR/iommu_group', doc: 'The number of the group that a device is in.', operands: [at('device', 'device', 'the device')], flags: [], rules: ['GRL-01'], example: 'group-of gpu' },
+  { verb: 'group-type', call: 'cat /sys/kernel/iommu_groups/N/type', doc: 'The type of the default domain of a group: its number is 3 for DMA, 11 for DMA-FQ, 4 for identity.', operands: [at('device', 'device', 'any device of the group')], flags: [], rules: ['GRL-01'], example: 'group-type gpu' },
+  { verb: 'reserved-regions', call: 'cat /sys/kernel/iommu_groups/N/reserved_regions', doc: 'The reserved regions of a group as sysfs shows them; the value is the number of lines.', operands: [at('device', 'device', 'any device of the group')], flags: [], rules: ['GRL-01', 'RSV-13'], example: 'reserved-regions gpu' },
   { verb: 'set-group-type', call: 'echo TYPE > /sys/kernel/iommu_groups/N/type', doc: 'Changes the default domain type of a group.', operands: [at('device', 'device', 'any device of the group'), key('to', 'word', 'identity, DMA, DMA-FQ, auto', 'type')], flags: [], rules: ['TYP-01', 'TYP-03', 'TYP-05', 'TYP-06'], example: 'set-group-type gpu to identity' },
   { verb: 'dma-map', call: 'dma_map_page()', doc: "A kernel driver maps memory through the DMA API, into its group's default domain.", operands: [at('device', 'device', 'the device'), key('size', 'size', 'bytes'), may(key('iova', 'number', 'the address to use instead of the allocator')), may(key('at', 'number', 'physical address'))], flags: ['r', 'w', 'rw'], rules: ['LNX-11'], example: 'dma-map nic size 4KiB rw' },
+  { verb: 'dma-unmap', call: 'dma_unmap_page()', doc: "A kernel driver unmaps memory. In a strict domain the IOTLB forgets it at once; in a lazy one (DMA-FQ) it waits on the flush queue, and stale DMA still succeeds meanwhile.", operands: [at('device', 'device', 'the device'), may(key('iova', 'number', 'what `dma-map` gave; without it, the latest mapping of the device'))], flags: [], rules: ['LNX-11', 'DOM-04', 'VTD-70'], example: 'dma-unmap nic' },
+  { verb: 'wait', call: '(time passes)', doc: 'Lets time pass. The flush-queue timer of a lazy domain fires 10 ms after the first unmap that waits for it.', operands: [at('milliseconds', 'number', 'how long, in milliseconds')], flags: ['ms'], rules: ['DOM-04'], example: 'wait 10 ms' },
   { verb: 'busmaster', call: 'PCI_COMMAND.BusMaster', doc: 'Switches bus mastering of a device.', operands: [at('device', 'device', 'the device')], flags: ['on', 'off'], rules: [], example: 'busmaster gpu off' },
   { verb: 'kill', call: 'SIGKILL', doc: 'Ends a process: all its file descriptors are closed.', operands: [at('process', 'word', 'its name')], flags: [], rules: ['VFG-18', 'IFD-07'], example: 'kill qemu' },
 ];
@@ -91,7 +105,44 @@ const MEMORY_VERBS: readonly VerbSpec[] = [
   { verb: 'write', call: '(CPU store)', doc: 'Writes a 64-bit word to memory: of the process or, without `to`, physical.', operands: [may(key('to', 'memory', 'a memory', 'memory')), key('at', 'number', 'offset into the memory, or physical address'), key('value', 'number', 'the word')], flags: [], rules: [], example: 'write at 0x20_0000 value 0x20_1003' },
 ];
 
+/** In a set; without it, as the model has it. */
+const inSet = key('in', 'ioasid-set|pasid-set', 'the set', 'set');
+const theId = at('id', 'ioasid|number', 'the IOASID');
+
+/** How PASIDs are given out, by the calls of the series of 2021; which of them a kernel has depends on its version and on `ioasid sets-2021`. */
+const IOASID_VERBS: readonly VerbSpec[] = [
+  { verb: 'ioasid-set-alloc', call: 'ioasid_set_alloc()', doc: 'Makes a set of PASIDs with an owner and a quota. As merged, a set was only a token; today there are none.', operands: [at('handle', 'new ioasid-set', 'its name from here on'), at('type', 'word', 'MM: the calling process owns it; NULL: nobody; or any number'), may(key('quota', 'number', 'how many PASIDs it may hold; 0 or nothing: all that are left'))], flags: ['token', 'no-token'], rules: ['IOX-02', 'IOA-01'], example: 'ioasid-set-alloc S MM quota 2' },
+  { verb: 'ioasid-set-free', call: 'ioasid_set_free()', doc: 'Ends an empty set.', operands: [at('set', 'ioasid-set|pasid-set', 'the set')], flags: [], rules: ['IOX-03'], example: 'ioasid-set-free S' },
+  { verb: 'ioasid-alloc', call: 'ioasid_alloc()', doc: 'Takes the lowest free PASID of a range. What fails gives INVALID_IOASID (0xffffffff) and no errno.', operands: [at('handle', 'new ioasid', 'its name from here on'), may(inSet), may(key('from', 'number', 'lowest number', 'min')), may(key('to', 'number', 'highest number', 'max')), may(key('for', 'device', 'the device that will use it: without a range, what it can do', 'device')), may(key('value', 'number', "the driver's private pointer", 'data'))], flags: [], rules: ['IOA-02', 'IOA-08', 'IOX-04'], example: 'ioasid-alloc p in S from 1 to 100' },
+  { verb: 'ioasid-get', call: 'ioasid_get()', doc: 'Takes a reference.', operands: [theId, may(inSet)], flags: [], rules: ['IOA-03', 'IOX-05'], example: 'ioasid-get p in S' },
+  { verb: 'ioasid-get-if-owned', call: 'ioasid_get_if_owned()', doc: 'Takes a reference for a system call, whose process must own the set.', operands: [theId], flags: [], rules: ['IOX-05'], example: 'ioasid-get-if-owned p' },
+  { verb: 'ioasid-put', call: 'ioasid_put()', doc: 'Drops a reference; 1 when that was the last and the number is free.', operands: [theId, may(inSet)], flags: [], rules: ['IOA-03', 'IOX-05'], example: 'ioasid-put p in S' },
+  { verb: 'ioasid-free', call: 'ioasid_free()', doc: 'Frees a PASID. In the series of 2021 one that is still in use becomes FREE_PENDING, and everybody is told.', operands: [theId, may(inSet)], flags: [], rules: ['IOA-03', 'IOX-06'], example: 'ioasid-free p in S' },
+  { verb: 'ioasid-find', call: 'ioasid_find()', doc: "The driver's private pointer of a PASID; 0 when the getter refuses.", operands: [theId, may(inSet)], flags: ['getter-refuses'], rules: ['IOA-04'], example: 'ioasid-find p in S' },
+  { verb: 'ioasid-set-data', call: 'ioasid_set_data()', doc: "Sets the driver's private pointer of a PASID.", operands: [theId, key('value', 'number', 'the pointer', 'data')], flags: [], rules: ['IOA-04'], example: 'ioasid-set-data p value 7' },
+  { verb: 'ioasid-state', call: '(looked up)', doc: 'What the kernel knows of a PASID: FREE, IDLE, ACTIVE or FREE_PENDING, and its references, which `expect value` compares with.', operands: [theId], flags: [], rules: ['IOX-06'], example: 'ioasid-state p' },
+  { verb: 'ioasid-attach-spid', call: 'ioasid_attach_spid()', doc: "Gives a PASID the number that its set's owner knows it by: a guest's own PASID.", operands: [theId, key('to', 'number', 'the number of the owner', 'spid')], flags: [], rules: ['IOX-08'], example: 'ioasid-attach-spid p to 101' },
+  { verb: 'ioasid-detach-spid', call: 'ioasid_detach_spid()', doc: 'Takes that number away.', operands: [theId], flags: [], rules: ['IOX-08'], example: 'ioasid-detach-spid p' },
+  { verb: 'ioasid-find-by-spid', call: 'ioasid_find_by_spid()', doc: "The PASID behind a number of the set's owner, or INVALID_IOASID.", operands: [at('spid', 'number', 'the number of the owner'), inSet], flags: [], rules: ['IOX-08'], example: 'ioasid-find-by-spid 101 in S' },
+  { verb: 'ioasid-register-allocator', call: 'ioasid_register_allocator()', doc: 'Puts a custom allocator in place of the default one; VT-d has one for guests, whose numbers come from the hypervisor.', operands: [at('name', 'word', 'its name'), may(key('of', 'word', 'its alloc and free functions: those with the same share one space of numbers', 'functions'))], flags: [], rules: ['IOA-05', 'IOA-06'], example: 'ioasid-register-allocator dmar0 of vcmd' },
+  { verb: 'ioasid-unregister-allocator', call: 'ioasid_unregister_allocator()', doc: 'Takes a custom allocator away.', operands: [at('name', 'word', 'its name'), may(key('of', 'word', 'its alloc and free functions', 'functions'))], flags: [], rules: ['IOA-05'], example: 'ioasid-unregister-allocator dmar0 of vcmd' },
+  { verb: 'ioasid-install-capacity', call: 'ioasid_install_capacity()', doc: 'How many PASIDs the machine has; 2^20 unless installed.', operands: [at('count', 'number', 'how many')], flags: [], rules: ['IOX-01'], example: 'ioasid-install-capacity 0x1000' },
+  { verb: 'ioasid-reserve-capacity', call: 'ioasid_reserve_capacity()', doc: 'Reserves of what is promised to nobody; 0 takes all.', operands: [at('count', 'number', 'how many')], flags: [], rules: ['IOX-01'], example: 'ioasid-reserve-capacity 16' },
+  { verb: 'ioasid-cancel-capacity', call: 'ioasid_cancel_capacity()', doc: 'Gives a reservation back.', operands: [at('count', 'number', 'how many')], flags: [], rules: ['IOX-01'], example: 'ioasid-cancel-capacity 16' },
+  { verb: 'ioasid-register-notifier', call: 'ioasid_register_notifier() / ioasid_register_notifier_mm()', doc: 'Who wants to hear of a set (`in`), of the set of the calling process even before there is one (`mm`), or of the end of any PASID.', operands: [at('name', 'word', 'its name'), at('level', 'word', 'CPU, IOMMU or DEVICE: they hear in this order'), may(inSet)], flags: ['mm'], rules: ['IOX-07'], example: 'ioasid-register-notifier kvm CPU mm' },
+  { verb: 'cgroup-create', call: 'mkdir("/sys/fs/cgroup/NAME")', doc: 'Makes a cgroup. In the series of 2021 it may have no PASID until `write-ioasids-max`.', operands: [at('cgroup', 'word', 'its name'), may(key('in', 'word', 'the cgroup above it; without it, the root', 'parent'))], flags: [], rules: ['IOX-09'], example: 'cgroup-create guests' },
+  { verb: 'cgroup-move', call: 'echo PID > cgroup.procs', doc: 'Moves a process with its PASIDs into a cgroup. Never refused.', operands: [at('process', 'word', 'the process'), key('to', 'word', 'the cgroup', 'cgroup')], flags: [], rules: ['IOX-09'], example: 'cgroup-move qemu to guests' },
+  { verb: 'write-ioasids-max', call: 'echo N > ioasids.max', doc: 'How many PASIDs a cgroup may have; `max` takes all that are left.', operands: [at('cgroup', 'word', 'the cgroup'), at('text', 'word', 'a number, or max')], flags: [], rules: ['IOX-09'], example: 'write-ioasids-max guests 16' },
+  { verb: 'read-ioasids', call: 'cat ioasids.current', doc: 'How many PASIDs the processes of a cgroup have; also `ioasids.max` and `ioasids.events`.', operands: [at('cgroup', 'word', 'the cgroup')], flags: [], rules: ['IOX-09'], example: 'read-ioasids guests' },
+  { verb: 'open-ioasid', call: 'open("/dev/ioasid")', doc: 'Opens the device file that the series of 2021 proposed; with it the process gets a set.', operands: [at('handle', 'new ioasid-file', 'its name from here on')], flags: [], rules: ['IOX-10'], example: 'open-ioasid f' },
+  { verb: 'ioasid-request', call: 'IOASID_REQUEST_ALLOC', doc: 'Asks the device file for a PASID.', operands: [at('handle', 'new ioasid', 'its name from here on'), key('in', 'ioasid-file', 'the file', 'file'), key('from', 'number', 'lowest number', 'min'), key('to', 'number', 'highest number', 'max')], flags: ['short', 'unknown-flags', 'bad-pointer'], rules: ['IOX-10'], example: 'ioasid-request p in f from 1 to 100' },
+  { verb: 'ioasid-release', call: 'IOASID_REQUEST_FREE', doc: 'Gives a PASID back to the device file.', operands: [theId, key('in', 'ioasid-file', 'the file', 'file')], flags: ['bad-pointer'], rules: ['IOX-10'], example: 'ioasid-release p in f' },
+  { verb: 'ioasid-ioctl', call: 'IOASID_GET_API_VERSION / IOASID_GET_INFO', doc: 'Any other ioctl of the device file.', operands: [at('file', 'ioasid-file', 'the file'), at('command', 'word', 'GET_API_VERSION, GET_INFO, or a number')], flags: [], rules: ['IOX-10'], example: 'ioasid-ioctl f GET_INFO' },
+  { verb: 'alloc-global-pasid', call: 'iommu_alloc_global_pasid()', doc: 'What there is today for the few PASIDs that must mean the same on every device: the lowest free number of the machine. Others belong to a device, and `attach … pasid N` picks them.', operands: [at('handle', 'new ioasid', 'its name from here on'), key('for', 'device', 'the device', 'device')], flags: [], rules: ['PAS-13', 'HIS-04'], example: 'alloc-global-pasid p for gpu' },
+  { verb: 'free-global-pasid', call: 'iommu_free_global_pasid()', doc: 'Frees a global PASID.', operands: [theId], flags: [], rules: ['PAS-13'], example: 'free-global-pasid p' },
+];
+
 /** Every verb, in the order in which the reference prints them. */
-export const VERBS: readonly VerbSpec[] = [...VFIO_VERBS, ...IOMMUFD_VERBS, ...SYSFS_VERBS, ...MEMORY_VERBS];
+export const VERBS: readonly VerbSpec[] = [...VFIO_VERBS, ...IOMMUFD_VERBS, ...SYSFS_VERBS, ...IOASID_VERBS, ...KERNEL_VERBS, ...MEMORY_VERBS];
 
 export const verbNamed: ReadonlyMap<string, VerbSpec> = new Map(VERBS.map((verb) => [verb.verb, verb]));

@@ -7,6 +7,7 @@ import type { TraceSink } from '../../trace/events.js';
 import type { DeviceEntry, DriverProfile, IommuArchitecture, IommuUnit, PageTable, UnitAnswer, UnitCapabilities, UnitFault, UnitRequest } from '../architecture.js';
 import { interruptRemappingAllowed } from '../command-line.js';
 import { NEEDS, permissionOf, READ, WRITE } from '../entry-read.js';
+import { TranslationCache, type TableWalker } from '../iotlb-translation.js';
 import { amdCapabilities, type AmdCapabilities } from './capabilities.js';
 import { DeviceTable, LOOKUP } from './device-table.js';
 import { amdDriver, type AmdDriver } from './driver.js';
@@ -21,7 +22,8 @@ import { DeviceTableWriter, newHostTable } from './table-writer.js';
 const PORT_IO = { abort: 0, forward: 1 } as const;
 const SYSTEM_MANAGEMENT = { forwardAll: 1, translate: 3 } as const;
 
-export class AmdUnit implements IommuUnit {
+export class AmdUnit implements IommuUnit, TableWalker {
+  cache: TranslationCache | null = null;
   readonly domainCompatibilityKey: string;
   readonly registers = new AmdRegisters();
 
@@ -69,6 +71,7 @@ export class AmdUnit implements IommuUnit {
   }
 
   setDeviceEntry(requesterId: number, entry: DeviceEntry): void {
+    this.cache?.deviceChanged(requesterId, entry);
     this.programmed.set(requesterId, entry);
     this.logged.delete(requesterId);
     this.writer.write(requesterId, entry);
@@ -91,7 +94,15 @@ export class AmdUnit implements IommuUnit {
 
   // ---------------------------------------------------------------------------------------------- the silicon's side
 
+  useIotlb(): void {
+    this.cache = new TranslationCache(this.description.id, LARGEST_INVALIDATION);
+  }
+
   translate(request: UnitRequest, sink: TraceSink | null): UnitAnswer {
+    return this.cache === null ? this.walk(request, sink) : this.cache.translate(request, sink, this);
+  }
+
+  walk(request: UnitRequest, sink: TraceSink | null): UnitAnswer {
     const answer = this.answer(request, sink);
     if (sink !== null && answer.kind === 'fault') this.report(answer, request, sink);
     return answer;
@@ -199,6 +210,8 @@ const NOTHING: UnitAnswer = { kind: 'address', address: 0n as PhysicalAddress, .
 const hexRange = (range: RangeKind): string => range.replaceAll('-', ' ');
 const direction = (request: UnitRequest): number => (request.access === 'read' ? 0 : FLAG.write);
 const direct = (request: UnitRequest): UnitAnswer => ({ kind: 'address', address: request.address as PhysicalAddress, read: true, write: true, pageSize: 4096n });
+/** log2 of the pages of the largest page-selective invalidation: an address field says sizes up to 2^51 (4.3). */
+const LARGEST_INVALIDATION = 39;
 
 export const amdvi: IommuArchitecture = {
   name: 'amd-vi',

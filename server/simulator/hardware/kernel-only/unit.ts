@@ -10,11 +10,12 @@ import { KernelOnlyTable } from './table.js';
 
 /** What the drivers of one architecture do. */
 interface Driver {
-  /** Default bits of input address. */
+  /** Bits of input address unless described; virtio-iommu's are those that QEMU gives it on a PC. */
   readonly addressWidth: number;
   /** Leaf sizes that come with each granule, smallest first (PGS-06, PGS-07). */
   readonly granules: readonly bigint[];
-  readonly deferredFlush: boolean;
+  /** Release from which unmaps may be flushed later (DOM-28). */
+  readonly deferredFlushSince: number;
   /** Interrupts are isolated by the interrupt controller (an ITS, an IMSIC), not by the IOMMU. */
   readonly isolatedMsi: boolean;
   /** Release (major * 1000 + minor) with a static blocked domain. */
@@ -24,13 +25,13 @@ interface Driver {
 }
 
 const bytes = (...shifts: readonly number[]): bigint => shifts.reduce((map, shift) => map | (1n << BigInt(shift)), 0n);
-/** Every power of two from 4 KiB to 2^51. */
-const ALL_FROM_4_KIB = (1n << 52n) - 4096n;
+/** Every power of two from 4 KiB to 2^63. */
+const ALL_FROM_4_KIB = (1n << 64n) - 4096n;
 
 const DRIVERS: Readonly<Partial<Record<IommuArchitectureName, Driver>>> = {
-  smmuv3: { addressWidth: 48, granules: [bytes(12, 21, 30), bytes(14, 25), bytes(16, 29)], deferredFlush: true, isolatedMsi: true, blockedDomainSince: 6012, splitsLeavesUntil: 6013 },
-  'virtio-iommu': { addressWidth: 64, granules: [ALL_FROM_4_KIB], deferredFlush: false, isolatedMsi: false, blockedDomainSince: Infinity, splitsLeavesUntil: 0 },
-  'riscv-iommu': { addressWidth: 48, granules: [bytes(12, 21, 30)], deferredFlush: false, isolatedMsi: true, blockedDomainSince: 6013, splitsLeavesUntil: 0 },
+  smmuv3: { addressWidth: 48, granules: [bytes(12, 21, 30), bytes(14, 25), bytes(16, 29)], deferredFlushSince: 0, isolatedMsi: true, blockedDomainSince: 6012, splitsLeavesUntil: 6013 },
+  'virtio-iommu': { addressWidth: 39, granules: [ALL_FROM_4_KIB], deferredFlushSince: 6009, isolatedMsi: false, blockedDomainSince: Infinity, splitsLeavesUntil: 0 },
+  'riscv-iommu': { addressWidth: 48, granules: [bytes(12, 21, 30)], deferredFlushSince: 0, isolatedMsi: true, blockedDomainSince: 6013, splitsLeavesUntil: 0 },
 };
 
 export function kernelOnlyUnit(description: IommuDescription, memory: PhysicalMemory, profile: DriverProfile, notModelled: string): IommuUnit {
@@ -55,7 +56,7 @@ class KernelOnlyUnit implements IommuUnit {
   capabilities(): UnitCapabilities {
     const { driver, description } = this;
     return {
-      cacheCoherency: description.coherent, enforceCacheCoherency: false, isolatedMsi: driver.isolatedMsi || description.interruptRemapping, deferredFlush: driver.deferredFlush,
+      cacheCoherency: description.coherent, enforceCacheCoherency: false, isolatedMsi: driver.isolatedMsi || description.interruptRemapping, deferredFlush: this.profile.version >= driver.deferredFlushSince,
       dirtyTracking: false, nested: false, maxPasids: 0, blockedDomain: this.profile.version >= driver.blockedDomainSince, identityDomain: description.passThrough,
     };
   }

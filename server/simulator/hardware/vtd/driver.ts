@@ -24,12 +24,14 @@ export interface VtdDriver {
   readonly nesting: boolean;
   /** iommufd gets first-stage domains too, not only second-stage ones. */
   readonly firstStageForUsers: boolean;
+  /** PAS-16: paging domains may be put on PASIDs. */
+  readonly pasidAttach: boolean;
   readonly faultLine: FaultLineStyle;
 }
 
 const OLDEST: VtdDriver = {
   pageTableCode: 'own', writeOnlyIsReadable: false, reportedSizes: 'every-power', blockedDomain: false, coherencyMeansSnoop: true,
-  softwareIdentity: true, dirtyTracking: false, nesting: false, firstStageForUsers: false, faultLine: 'pasid-ffffffff',
+  softwareIdentity: true, dirtyTracking: false, nesting: false, firstStageForUsers: false, pasidAttach: false, faultLine: 'pasid-ffffffff',
 };
 
 /** Ascending; each row changes the one before. Versions are major * 1000 + minor. */
@@ -39,6 +41,7 @@ const HISTORY: readonly { readonly since: number; readonly change: Partial<VtdDr
   { since: 5015, change: { reportedSizes: 'hardware' } },
   { since: 5019, change: { coherencyMeansSnoop: false } },
   { since: 6003, change: { blockedDomain: true } },
+  { since: 6006, change: { pasidAttach: true } },
   { since: 6007, change: { dirtyTracking: true, nesting: true } },
   { since: 6013, change: { firstStageForUsers: true } },
   { since: 6019, change: { pageTableCode: 'generic', writeOnlyIsReadable: false, softwareIdentity: false } },

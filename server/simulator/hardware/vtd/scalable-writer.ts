@@ -61,6 +61,8 @@ export function newFirstStage(memory: PhysicalMemory, hardware: VtdCapabilities,
 const SMALLEST_SIZE_FIELD = 2;
 const CONTEXT_HALVES = 8;
 const ENTRY_HALVES = 16;
+const PASIDS_IN_TABLE = 64;
+const SLOTS_IN_PAGE = 512;
 
 /** Root, context and PASID tables of one unit. Requests without PASID use the entry of PASID 0. */
 export class ScalableDeviceTables {
@@ -73,37 +75,42 @@ export class ScalableDeviceTables {
     this.sizeField = Math.max(SMALLEST_SIZE_FIELD, Math.min(hardware.pasidBits, 20) - 13);
   }
 
-  write(requesterId: number, entry: DeviceEntry): void {
-    const page = this.pasidTable(requesterId);
-    page.fill(0, 0, ENTRY_HALVES);
-    if (entry.kind === 'paging') this.writePaging(page, entry.table, entry.domainId);
+  write(requesterId: number, entry: DeviceEntry, pasid = 0): void {
+    const page = this.pasidTable(requesterId, pasid);
+    const at = ENTRY_HALVES * (pasid % PASIDS_IN_TABLE);
+    page.fill(0, at, at + ENTRY_HALVES);
+    if (entry.kind === 'paging') this.writePaging(page, at, entry.table, entry.domainId);
     if (entry.kind === 'identity') {
-      page[0] = 1 | ((this.hardware.levels.at(-1)! - 2) << 2) | (TABLE_TYPE.passThrough << 6);
-      page[2] = IDENTITY_DOMAIN_ID;
+      page[at] = 1 | ((this.hardware.levels.at(-1)! - 2) << 2) | (TABLE_TYPE.passThrough << 6);
+      page[at + 2] = IDENTITY_DOMAIN_ID;
     }
   }
 
-  private writePaging(page: Uint32Array, table: PageTable, domainId: number): void {
+  private writePaging(page: Uint32Array, at: number, table: PageTable, domainId: number): void {
     const frame = frameOf(table.root);
-    page[2] = domainId;
+    page[at + 2] = domainId;
     if (table instanceof FirstStageTable) {
-      page[0] = 1 | (TABLE_TYPE.firstStage << 6);
-      page[4] = frameLow(frame) | ((table.levels - 4) << 2);
-      page[5] = frameHigh(frame);
+      page[at] = 1 | (TABLE_TYPE.firstStage << 6);
+      page[at + 4] = frameLow(frame) | ((table.levels - 4) << 2);
+      page[at + 5] = frameHigh(frame);
     } else {
-      page[0] = frameLow(frame) | 1 | ((table.levels - 2) << 2) | (TABLE_TYPE.secondStage << 6);
-      page[1] = frameHigh(frame);
+      page[at] = frameLow(frame) | 1 | ((table.levels - 2) << 2) | (TABLE_TYPE.secondStage << 6);
+      page[at + 1] = frameHigh(frame);
     }
   }
 
-  /** The page with the entries of PASID 0 to 63 of a device; its context entry is made when Linux probes it. */
-  private pasidTable(requesterId: number): Uint32Array {
+  /** The page with the entries of 64 PASIDs of a device, among them `pasid`; its context entry is made when Linux probes it. */
+  private pasidTable(requesterId: number, pasid: number): Uint32Array {
     const root = this.memory.pageForWriting(this.root);
     const contexts = this.child(root, 2 * (2 * (requesterId >>> 8) + ((requesterId >>> 7) & 1)), 1, 1);
     const at = CONTEXT_HALVES * (requesterId & 0x7f);
     const { deviceTlb, pasidBits } = this.hardware;
     const flags = 1 | (deviceTlb ? 4 : 0) | (pasidBits > 0 ? 8 : 0) | (this.sizeField << 9);
-    return this.child(this.child(contexts, at, flags, 2 ** (this.sizeField - SMALLEST_SIZE_FIELD)), 0, 1, 1);
+    const directory = this.child(contexts, at, flags, 2 ** (this.sizeField - SMALLEST_SIZE_FIELD));
+    const slot = Math.floor(pasid / PASIDS_IN_TABLE);
+    if (slot < SLOTS_IN_PAGE) return this.child(directory, 2 * slot, 1, 1);
+    const first = frameOfEntry(contexts[at]!, contexts[at + 1]!);
+    return this.child(this.memory.pageForWriting(first + Math.floor(slot / SLOTS_IN_PAGE)), 2 * (slot % SLOTS_IN_PAGE), 1, 1);
   }
 
   /** The table that the entry at half `at` of `page` points to, made with these `flags` when missing. */

@@ -7,6 +7,7 @@ import type { TraceSink } from '../../trace/events.js';
 import type { DeviceEntry, DriverProfile, IommuArchitecture, IommuUnit, PageTable, UnitAnswer, UnitCapabilities, UnitFault, UnitRequest } from '../architecture.js';
 import { interruptRemappingAllowed, optionWords } from '../command-line.js';
 import { NEEDS, permissionOf, READ, WRITE } from '../entry-read.js';
+import { TranslationCache, type TableWalker } from '../iotlb-translation.js';
 import { LEAF_BYTES, LEAF_FRAMES, vtdCapabilities, widthOfLevels, type VtdCapabilities } from './capabilities.js';
 import { DeviceLookup, TRANSLATION_TYPE } from './device-lookup.js';
 import { vtdDriver, type VtdDriver } from './driver.js';
@@ -24,7 +25,8 @@ import { DeviceTables, domainLevels, newSecondStage } from './table-writer.js';
  */
 const PASS_THROUGH_CHECKS_WIDTH = false;
 
-export class VtdUnit implements IommuUnit {
+export class VtdUnit implements IommuUnit, TableWalker {
+  cache: TranslationCache | null = null;
   readonly domainCompatibilityKey: string;
   /** As after boot: translation on, tables of the kernel. Whoever writes tables by hand points `rootTable` at them. */
   readonly registers = new VtdRegisters();
@@ -75,6 +77,7 @@ export class VtdUnit implements IommuUnit {
       dirtyTracking: this.scalable && this.driver.dirtyTracking && this.description.dirtyTracking,
       nested: this.scalable && this.driver.nesting && this.hardware.nested,
       maxPasids: this.scalable && this.hardware.pasidBits > 0 ? 2 ** this.hardware.pasidBits : 0,
+      pasidAttach: this.scalable && this.driver.pasidAttach,
       blockedDomain: this.driver.blockedDomain,
       identityDomain: passThrough || this.driver.softwareIdentity,
       userDomains: !this.scalable || this.hardware.secondStage || this.driver.firstStageForUsers,
@@ -88,12 +91,22 @@ export class VtdUnit implements IommuUnit {
   }
 
   setDeviceEntry(requesterId: number, entry: DeviceEntry): void {
+    this.cache?.deviceChanged(requesterId, entry);
     if (entry.kind === 'identity' && !this.hardware.passThrough) {
       this.identityTable ??= this.newIdentityTable();
       this.tables.write(requesterId, { kind: 'paging', table: this.identityTable, domainId: 1, ats: false });
     } else {
       this.tables.write(requesterId, entry);
     }
+  }
+
+  setPasidEntry(requesterId: number, pasid: number, entry: DeviceEntry): void {
+    if (this.tables instanceof ScalableDeviceTables) this.tables.write(requesterId, entry, pasid);
+  }
+
+  /** SVA-01: a processor's tables are walked by the first stage, so one is needed. */
+  createProcessTable(): PageTable {
+    return newFirstStage(this.memory, this.hardware, this.driver, this.profile);
   }
 
   faultMessages(fault: UnitFault, request: UnitRequest): readonly string[] {
@@ -115,7 +128,15 @@ export class VtdUnit implements IommuUnit {
 
   // ---------------------------------------------------------------------------------------------- the silicon's side
 
+  useIotlb(): void {
+    this.cache = new TranslationCache(this.description.id, LARGEST_INVALIDATION);
+  }
+
   translate(request: UnitRequest, sink: TraceSink | null): UnitAnswer {
+    return this.cache === null ? this.walk(request, sink) : this.cache.translate(request, sink, this);
+  }
+
+  walk(request: UnitRequest, sink: TraceSink | null): UnitAnswer {
     const answer = this.answer(request, sink);
     if (sink !== null && answer.kind === 'fault') this.report(answer, request, sink);
     return answer;
@@ -192,6 +213,8 @@ export class VtdUnit implements IommuUnit {
 const SCALABLE_TABLES = 0x400n;
 /** A one-to-one table has at most so many leaves, whatever RAM there is. */
 const IDENTITY_LEAVES = 1n << 18n;
+/** log2 of the pages of the largest page-selective invalidation: MAMV of the units that publish it (4.3). */
+const LARGEST_INVALIDATION = 18;
 
 export const vtd: IommuArchitecture = {
   name: 'vtd',

@@ -140,6 +140,12 @@ export class VfioRegistry implements DriverListener {
     throw new Refusal('BUG', 'OLD-04', `${driver} bound to ${device.name} while a user has group ${group.nodeName}: vfio_iommu_group_notifier hits a BUG()`, [device.subject]);
   }
 
+  /** OLD-06: in the old model VFIO hears of devices that join a group in use. */
+  joined(device: Device): void {
+    if (this.kernel.profile.ownership !== 'viability' || (this.groupOf(device)?.users ?? 0) === 0) return;
+    this.kernel.log.push(`${device.driver ?? device.bus} ${device.name}: Device added to live group ${device.group!.id}!`);
+  }
+
   /** VFG-23: the driver's remove waits until nobody has the device open; in the old model also until its last device's group left its container. */
   remove(device: Device): void {
     const registered = this.byDevice.get(device);

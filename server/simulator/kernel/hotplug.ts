@@ -1,0 +1,115 @@
+/** Devices that go and come while the machine runs: who they leave, whom they join, and what they translate through then. */
+import type { SubjectId } from '../description.js';
+import { Refusal } from '../errno.js';
+import type { Topology } from '../fabric/topology.js';
+import type { Device, DriverListener, Group } from './core.js';
+import { mapDirectRegions, setUpChosenDomain, type DomainMaker } from './default-domain.js';
+import { groupType } from './default-type.js';
+import { TranslatedDomain } from './domains.js';
+import { IommuGroup } from './group.js';
+import type { FormedGroups } from './groups.js';
+import { deviceLine } from './log-lines.js';
+
+/** The kernel as coming and going devices change it. */
+export interface PluggableKernel extends DomainMaker {
+  readonly driverListeners: ReadonlySet<DriverListener>;
+  device(subject: SubjectId): Device | undefined;
+  bind(device: Device, driver: string): void;
+  unbind(device: Device): void;
+  createGroup(devices: readonly Device[], name: string | null): Group;
+  freeGroup(group: Group): void;
+  know(device: Device): void;
+  forget(device: Device): void;
+}
+
+export class HotPlug {
+  /** Devices that were taken out. */
+  private readonly absent = new Map<SubjectId, Device>();
+
+  constructor(
+    private readonly kernel: PluggableKernel,
+    private readonly topology: Topology,
+    private readonly decideLater: FormedGroups['decideLater'],
+  ) {}
+
+  /** `echo 1 > remove`, or the card is pulled: with all that is below it, leaves first. @throws Refusal when a driver does not let go (VFG-23) */
+  remove(device: Device): void {
+    for (const child of this.below(device)) this.remove(child);
+    if (device.driver !== null) this.kernel.unbind(device);
+    const { group } = device;
+    if (group instanceof IommuGroup && !group.remove(device)) this.kernel.freeGroup(group); // GRL-02
+    this.kernel.forget(device);
+    this.absent.set(device.subject, device);
+  }
+
+  /** A device that is not there now: removed before. */
+  absentDevice(subject: SubjectId): Device | undefined {
+    return this.absent.get(subject);
+  }
+
+  /** `echo 1 > rescan`, or the card is put in: BUS_NOTIFY_ADD_DEVICE (GRL-06), then its driver. @throws Refusal 'BUG' (OLD-04) */
+  add(device: Device): void {
+    const above = device.kind === 'pci' ? device.description.upstream : null;
+    if (above !== null && this.kernel.device(above) === undefined) throw new Refusal('ENODEV', 'GRL-06', `the bridge above ${device.name} is not there`, [device.subject]);
+    this.absent.delete(device.subject);
+    this.kernel.know(device);
+    if (device.unit !== null) this.join(device);
+    this.probeDriver(device);
+  }
+
+  /** Autoprobe, or `echo ADDR > drivers_probe`: refusals stay silent (OWN-21), a BUG does not. */
+  probeDriver(device: Device): void {
+    const driver = device.driverOverride ?? (device.kind === 'mdev' ? null : device.description.driver);
+    if (driver === null || device.driver !== null) return;
+    try {
+      this.kernel.bind(device, driver);
+    } catch (refusal) {
+      if (!(refusal instanceof Refusal) || refusal.errno === 'BUG') throw refusal;
+    }
+  }
+
+  private below(device: Device): Device[] {
+    if (device.kind !== 'pci') return [];
+    const children = [...this.topology.children(device.description)];
+    return children.flatMap((child) => this.kernel.device(child.id) ?? []).reverse();
+  }
+
+  private join(device: Device): void {
+    const joined = this.groupToJoin(device);
+    if (joined === null) return this.startGroup(device);
+    joined.add(device);
+    try {
+      this.translate(device, joined);
+    } catch (refusal) {
+      if (!(refusal instanceof Refusal)) throw refusal;
+      joined.remove(device);
+      this.kernel.log.push(deviceLine(device, `Failed to add to iommu group ${joined.id}: -22`)); // GRL-04
+      return;
+    }
+    for (const listener of this.kernel.driverListeners) listener.joined?.(device);
+  }
+
+  /** GRP-21: it finds a group or starts one; nobody else's changes. */
+  private groupToJoin(device: Device): IommuGroup | null {
+    if (device.kind !== 'pci') return null;
+    const { joins } = this.decideLater(device.description, (fn) => this.kernel.device(fn.id)?.group instanceof IommuGroup);
+    const group = joins === null ? null : this.kernel.device(joins.id)?.group;
+    return group instanceof IommuGroup ? group : null;
+  }
+
+  private startGroup(device: Device): void {
+    const group = this.kernel.createGroup([device], null);
+    if (!(group instanceof IommuGroup)) return;
+    const type = groupType(group, null, this.kernel);
+    if (type !== null) setUpChosenDomain(group, type, this.kernel);
+  }
+
+  /** GRL-06: three generations of what a newcomer is attached to. @throws Refusal EINVAL (RSV-44) */
+  private translate(device: Device, group: IommuGroup): void {
+    const { joinsLiveGroup } = this.kernel.profile;
+    if (group.defaultDomain instanceof TranslatedDomain) mapDirectRegions([device], group.defaultDomain, this.kernel);
+    if (joinsLiveGroup === 'group-domain') return group.connect(device, group.domain);
+    const isClaimed = joinsLiveGroup === 'unattached-when-claimed' && group.owner !== null;
+    group.connect(device, isClaimed ? null : group.defaultDomain);
+  }
+}

@@ -1,0 +1,36 @@
+/** Which kernel gives out PASIDs how. */
+import type { FunctionDescription, HostDescription, SubjectId } from '../../description.js';
+import type { KernelProfile } from '../profile.js';
+import { absent, type ModelName } from './absent.js';
+import { CountedAllocator, NoAllocator, UncountedAllocator } from './allocator.js';
+import type { IoasidCalls, IoasidFunction, IoasidSurroundings } from './calls.js';
+import { GlobalPasids } from './global-pasids.js';
+import { ProposedIoasids } from './proposal.js';
+import { maxPasidsOf, type MaxPasids } from './ranges.js';
+
+export * from './calls.js';
+
+/** The numbers of one machine. */
+export interface Ioasids {
+  readonly model: ModelName;
+  readonly calls: IoasidCalls;
+}
+
+/** The function of that name. @throws Refusal ENOENT when this kernel has none */
+export function offered<F extends IoasidFunction>({ model, calls }: Ioasids, name: F): NonNullable<IoasidCalls[F]> {
+  const found = calls[name];
+  if (found === undefined) throw absent(name, model);
+  return found.bind(calls) as NonNullable<IoasidCalls[F]>;
+}
+
+export function ioasidsOf(host: HostDescription, profile: KernelProfile, surroundings: IoasidSurroundings): Ioasids {
+  const functions = new Map(host.functions.map((fn) => [fn.id, fn]));
+  const maxPasids: MaxPasids = (device) => maxPasidsOf(device, (subject: SubjectId): FunctionDescription | undefined => functions.get(subject));
+  if (host.kernel.ioasid === 'sets-2021') return { model: 'proposal', calls: new ProposedIoasids(surroundings, maxPasids, hasHostSet(host)) };
+  if (profile.ioasids === 'global') return { model: 'today', calls: new GlobalPasids(surroundings, maxPasids) };
+  if (host.kernel.buildOptions.findLast((option) => /^!?IOASID$/.test(option)) === '!IOASID') return { model: 'merged', calls: new NoAllocator() };
+  return profile.ioasids === 'counted' ? { model: 'merged', calls: new CountedAllocator(surroundings, maxPasids) } : { model: 'uncounted', calls: new UncountedAllocator(surroundings, maxPasids) };
+}
+
+/** IOX-11: VT-d in scalable mode. */
+const hasHostSet = ({ iommus }: HostDescription): boolean => iommus.some(({ architecture, scalableMode }) => architecture === 'vtd' && scalableMode);
