@@ -104,6 +104,12 @@ export const PAGE_REQUEST = 'iommu/page';
 export interface PageParams { readonly code: string }
 export const PAGE_SCHEME = 'iommu-page';
 
+/** Server to client, where the server is a worker without files: what is in the opened folders, and nothing else. */
+export const READ_FILE_REQUEST = 'iommu/readFile';
+export const READ_FOLDER_REQUEST = 'iommu/readFolder';
+export interface FileParams { readonly uri: string }
+export interface FolderEntry { readonly uri: string; readonly folder: boolean }
+
 // -------------------------------------------------------------------------------- client <-> web view (postMessage)
 
 export type ToView =

@@ -8,6 +8,10 @@ const lineOf = (part) => text.findIndex((line) => line.includes(part)) + 1;
 
 export const CHECKS = [
   ['the editor opens', ({ workbench, url }) => workbench.open(url)],
+  ['a file that uses another knows its names', async ({ workbench }) => {
+    await workbench.openFile('uses.iommu');
+    await workbench.editor.locator('.view-line', { hasText: /dma\saudio.*→\sfault/ }).first().waitFor({ timeout: 60_000 });
+  }],
   ['a file opens from the explorer', ({ workbench }) => workbench.openFile('desk.iommu')],
   ['its language mode is IOMMU', ({ workbench }) => workbench.languageMode('IOMMU')],
   ['the text has colours', async ({ workbench }) => {
