@@ -12,6 +12,7 @@ export { lower, lowerDocument } from './lower.js';
 export { parseInteger, printAddress, printSize } from './numbers.js';
 export { parsePciAddress, printPciAddress } from './pci.js';
 export type { Lowered, Place } from './places.js';
+export { FileValidator } from './checks/validator.js';
 export { formatText } from './editor/format.js';
 export { IommuDocumentLinkProvider, type RulePage } from './editor/links.js';
 export { selectionRanges } from './editor/selection.js';

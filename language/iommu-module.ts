@@ -4,6 +4,7 @@
  */
 import { inject, type DeepPartial, type IndexManager, type Module } from 'langium';
 import { createDefaultModule, createDefaultSharedModule, type DefaultSharedModuleContext, type HoverProvider, type LangiumServices, type LangiumSharedServices, type NodeKindProvider, type PartialLangiumServices } from 'langium/lsp';
+import { FileValidator } from './checks/validator.js';
 import { validateFile } from './checks/run.js';
 import type { IommuAstType } from './generated/ast.js';
 import { IommuGeneratedSharedModule, IommuLanguageGeneratedModule } from './generated/module.js';
@@ -43,6 +44,9 @@ const iommuModule: IommuModule = {
     Linker: (services) => new IommuLinker(services),
     ScopeProvider: (services) => new IommuScopeProvider(services),
     ScopeComputation: (services) => new IommuScopeComputation(services),
+  },
+  validation: {
+    DocumentValidator: (services) => new FileValidator(services),
   },
   lsp: {
     CompletionProvider: (services) => new IommuCompletionProvider(services),

@@ -1,7 +1,8 @@
 /** What a hover says of a described thing: effective mappings, group with its reasons, owner. Markdown. */
 import { addressText, type Facts } from '../diagnostics/facts.js';
 import type { SubjectId } from '../simulator/description.js';
-import { profileFor } from '../simulator/kernel/profile.js';
+import { differencesFromNewest } from '../simulator/kernel/profile-differences.js';
+import { profileFor, PROFILES, type KernelProfile } from '../simulator/kernel/profile.js';
 import { hex } from '../simulator/memory/address.js';
 import { sizeText } from '../simulator/memory/sizes.js';
 import type { ActionReport, DeviceState, DomainState, GroupReport, MappingState, RunReport } from '../simulator/report.js';
@@ -127,7 +128,15 @@ function kernelText(facts: Facts, subject: SubjectId): string | undefined {
   const profile = profileFor(host.kernel.version);
   const report = facts.report.hosts.find((each) => each.host === host.id);
   return [`Modelled as Linux **${profile.name}**: ${profile.ownership === 'dma-owner' ? 'DMA ownership per group' : 'group viability'}, ${profile.iommufd ? 'iommufd' : 'no iommufd'}, mediated devices by ${profile.mediated === 'external-domain' ? 'an external domain without checks' : 'emulated groups'}.`,
+    ...differencesText(profile),
     ...(report?.messages ?? []).slice(0, LISTED).map((line) => `\`${line}\``)].join('\n\n');
+}
+
+/** The host's kernel against the newest that is modelled. */
+function differencesText(profile: KernelProfile): string[] {
+  const differences = differencesFromNewest(profile);
+  if (differences.length === 0) return [];
+  return [[`Otherwise than in Linux ${PROFILES.at(-1)!.name}:`, ...differences.map(({ topic, here, newest }) => `- *${topic}*: ${here} (newest: ${newest})`)].join('\n')];
 }
 
 function domainStatementText(facts: Facts, subject: SubjectId): string | undefined {

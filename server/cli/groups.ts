@@ -28,7 +28,8 @@ function groupsText({ analysis }: Loaded, why: boolean): string {
   const facts = analysis.facts;
   return analysis.report.hosts.map((host) => {
     const name = analysis.description.hosts.find((each) => each.id === host.host)?.name ?? '';
-    return [`host ${name}, kernel ${host.kernel.asked}: ${host.groups.length} IOMMU groups`, ...host.groups.flatMap((group) => groupLines(group, facts, why))].join('\n');
+    const kernel = host.kernel.asked === '' ? `${host.kernel.profile} (the file names none)` : host.kernel.asked;
+    return [`host ${name}, kernel ${kernel}: ${host.groups.length} IOMMU groups`, ...host.groups.flatMap((group) => groupLines(group, facts, why))].join('\n');
   }).join('\n');
 }
 

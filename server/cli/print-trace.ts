@@ -28,4 +28,4 @@ function readHead(event: ReadEvent): string {
 }
 
 const fieldLines = (fields: readonly DecodedField[]): string[] =>
-  fields.length === 0 ? [] : [`      ${fields.map((field) => `${field.name}[${field.bits}]=${hex(field.value)}${field.meaning === undefined ? '' : ` (${field.meaning})`}`).join('  ')}`];
+  fields.length === 0 ? [] : [`      ${fields.map((field) => `${field.name}[${field.bits}]=${hex(field.value)}${field.meaning === undefined || field.meaning === '' ? '' : ` (${field.meaning})`}`).join('  ')}`];

@@ -54,6 +54,7 @@ function alternativeLines(alternatives: readonly Alternative[], host: HostDescri
 
 const lines = (alternative: Alternative, host: HostDescription): string[] => [
   `  ${alternative.kind === 'cosmetic' ? '(not real) ' : ''}${alternative.title}`, `      groups after: ${previewText(host, alternative.groupsAfter)}`,
+  ...(alternative.kind === 'cosmetic' && alternative.proof === undefined ? ['      no way past the IOMMU follows from what is described, and nothing rules one out'] : []),
   ...(alternative.proof === undefined ? [] : proofLines(alternative.proof).map((line) => `    ${line}`)),
 ];
 

@@ -27,4 +27,13 @@ export const VFIO_ON_BRIDGE: Cause = {
   explains: (step) => step.result === 'EINVAL' && step.rules.includes('VFG-22') && step.trace.some((event) => event.text.includes('is a bridge')),
 };
 
-export const CAUSES: readonly Cause[] = [INTERRUPT_ISOLATION, MEMORY_LOCK, DIRECT_REGION, VFIO_ON_BRIDGE];
+/** An I/O virtual address beyond the aperture of a domain (VFT-20, VFT-22, IFD-18, IOP-06). */
+export const ADDRESS_WIDTH: Cause = {
+  code: 'memory/beyond-address-width',
+  explains: (step) => ['EINVAL', 'EADDRINUSE'].includes(step.result) && step.rules.some((rule) => ['VFT-20', 'VFT-22', 'IFD-18', 'IOP-06'].includes(rule))
+    && step.trace.some((event) => /beyond the highest address|\.\. 0x(f_?){16}\b/.test(event.text)),
+};
+/** More mappings than a container may have (VFT-41). */
+export const MAPPING_COUNT: Cause = byRule('memory/too-many-mappings', ['ENOSPC'], ['VFT-41']);
+
+export const CAUSES: readonly Cause[] = [INTERRUPT_ISOLATION, MEMORY_LOCK, DIRECT_REGION, ADDRESS_WIDTH, MAPPING_COUNT, VFIO_ON_BRIDGE];

@@ -15,6 +15,8 @@ export class Facts {
   private readonly owners = new Map<SubjectId, OwnerDescription>();
   private readonly failures = new Map<SubjectId, StepReport>();
 
+  private readonly dmaAddresses = new Map<SubjectId, bigint>();
+
   constructor(
     readonly description: MachineDescription,
     readonly report: Report,
@@ -22,7 +24,14 @@ export class Facts {
     for (const host of description.hosts) for (const fn of host.functions) this.functions.set(fn.id, { host, fn });
     for (const host of report.hosts) for (const group of host.groups) for (const member of group.members) this.groupOf.set(member, group);
     for (const owner of description.owners) for (const each of [owner, ...owner.assigned, ...owner.memory]) this.owners.set(each.id, owner);
+    const statements = [...description.questions, ...description.scenarios.flatMap((scenario) => scenario.actions)];
+    for (const statement of statements) if (statement.kind === 'dma') this.dmaAddresses.set(statement.id, statement.address);
     for (const { step } of failedSteps(report)) if (!this.failures.has(step.origin)) this.failures.set(step.origin, step);
+  }
+
+  /** The address that a `dma` statement names. */
+  dmaAddress(statement: SubjectId): bigint | undefined {
+    return this.dmaAddresses.get(statement);
   }
 
   fn(id: SubjectId): FunctionDescription | undefined {
@@ -100,7 +109,7 @@ export function kernelStatement(kernel: KernelDescription): string {
     ...(kernel.grouping === undefined ? [] : [`grouping ${kernel.grouping}`]),
   ];
   const version = kernel.version === '' ? '' : ` ${kernel.version}`;
-  const line = kernel.commandLine === '' ? '' : ` cmdline "${kernel.commandLine}"`;
+  const line = kernel.commandLine === '' ? '' : ` cmdline "${kernel.commandLine.replace(/[\\"]/g, '\\$&')}"`;
   return `kernel${version}${line}${inner.length > 0 ? ` { ${inner.join('  ')} }` : ''}`;
 }
 

@@ -12,6 +12,13 @@ import { groupNotViable } from './rules/group-not-viable.js';
 import { groupReworkDiffers } from './rules/group-rework-differs.js';
 import { idsMatchSeveral } from './rules/ids-match-several.js';
 import { iommuBuildDependent } from './rules/iommu-build-dependent.js';
+import { iommuNone } from './rules/iommu-none.js';
+import { addressWidth } from './rules/address-width.js';
+import { bootFramebuffer } from './rules/boot-framebuffer.js';
+import { firmwareRangeUnmapped } from './rules/firmware-range-unmapped.js';
+import { groupPartlyAssigned } from './rules/group-partly-assigned.js';
+import { groupSharedByOwners } from './rules/group-shared-by-owners.js';
+import { tooManyMappings } from './rules/too-many-mappings.js';
 import { iommuDisabled } from './rules/iommu-disabled.js';
 import { memlockExceeded } from './rules/memlock-exceeded.js';
 import { neverRefuted } from './rules/never-refuted.js';
@@ -25,7 +32,7 @@ import { vfioOnBridge } from './rules/vfio-on-bridge.js';
 import type { DiagnosticRule } from './rule.js';
 
 export const RULES: readonly DiagnosticRule[] = [
-  iommuDisabled, iommuBuildDependent, deviceHasHostDriver, groupNotViable, noInterruptRemapping, firmwareMapping, memlockExceeded, stepFails,
+  iommuNone, iommuDisabled, iommuBuildDependent, deviceHasHostDriver, groupNotViable, groupSharedByOwners, groupPartlyAssigned, bootFramebuffer, noInterruptRemapping, firmwareMapping, firmwareRangeUnmapped, memlockExceeded, addressWidth, tooManyMappings, stepFails,
   groupClaimDiffers, expectationNotMet, neverRefuted, dmaFaults, dmaBypassesIommu, dmaStaleTranslation, acsOverride, groupNotAlone, groupReworkDiffers, requesterAlias, idsMatchSeveral, vfioOnBridge, recordedGroupDiffers, unknownCapability, runStopped,
 ];
 

@@ -1,7 +1,7 @@
 /** Diagnostics of a document: problems of the text and findings of the simulation, as one list. */
-import { DefaultDocumentValidator, type LangiumCoreServices, type LangiumDocument, type ValidationOptions } from 'langium';
+import type { LangiumCoreServices, LangiumDocument, ValidationOptions } from 'langium';
 import { DiagnosticSeverity, DiagnosticTag, type CancellationToken, type Diagnostic } from 'vscode-languageserver';
-import { codeOfDiagnostic } from '../../language/index.js';
+import { FileValidator, codeOfDiagnostic } from '../../language/index.js';
 import { present, type Presented, type TextProblem } from '../analysis/present.js';
 import type { Severity } from '../diagnostics/rule.js';
 import type { AnalysisStore } from './analysis-store.js';
@@ -14,7 +14,7 @@ const NAMES: readonly Severity[] = ['error', 'error', 'warning', 'information', 
 /** Where the pages are for whoever reads the diagnostic outside the workbench. */
 export type PageUri = (code: string) => string | undefined;
 
-export class SimulatingDocumentValidator extends DefaultDocumentValidator {
+export class SimulatingDocumentValidator extends FileValidator {
   constructor(
     services: LangiumCoreServices,
     private readonly store: () => AnalysisStore,

@@ -27,6 +27,12 @@ describe('group/acs-override', () => {
     expect(applyFix(analysed, found.finding!.fixes[0]!)).toContain('kernel 6.12 cmdline "intel_iommu=on quiet"\n');
   });
 
+  test('what else stands on the command line stays as it is, quotes too', async () => {
+    const analysed = await analyseText(host('6.12 cmdline "dyndbg=\\"file x +p\\" intel_iommu=on pcie_acs_override=downstream" { options VFIO_NOIOMMU }', '  function gpu at 00:03.0 { class vga }'));
+    const repaired = applyFix(analysed, analysed.presented.find((each) => each.code === 'group/acs-override')!.finding!.fixes[0]!);
+    expect(repaired).toContain('kernel 6.12 cmdline "dyndbg=\\"file x +p\\" intel_iommu=on" { options VFIO_NOIOMMU }');
+  });
+
   test('an option that splits nothing is told without proof', async () => {
     const analysed = await analyseText(host('6.12 cmdline "intel_iommu=on pcie_acs_override=downstream"', '  function gpu at 00:03.0 { class vga }'));
     expect(message(analysed, 'group/acs-override')).toMatch(/This is not isolation\.$/);

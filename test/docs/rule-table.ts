@@ -8,7 +8,7 @@ const FAMILIES: Readonly<Record<string, string>> = {
   GRP: 'group formation', GRD: 'which driver groups how', GRL: 'life time of groups', GR5: 'the 2025 rework of grouping', RSV: 'reserved regions', DOM: 'default domains', TYP: 'group type in sysfs',
   PGS: 'page sizes and apertures', MAP: 'iommu_map', UNM: 'iommu_unmap', CMD: 'command line', OWN: 'DMA ownership', OLD: 'viability up to 5.18', ATT: 'attach', SET: 'setting a group domain', PAS: 'PASID attach',
   SVA: 'shared virtual addressing', VFG: 'VFIO container, group, device', VFT: 'VFIO type1', MDV: 'mediated devices', CDV: 'VFIO character devices', CMP: 'iommufd as a container', IFD: 'iommufd', IOP: 'io_pagetable',
-  ACC: 'access objects', SBS: 'side by side', GEN: 'requests and results', PCIE: 'PCIe routing and ACS', VTD: 'Intel VT-d', AMD: 'AMD-Vi', LNX: 'what Linux programs',
+  ACC: 'access objects', SBS: 'side by side', IOA: 'IOASIDs as merged', IOX: 'IOASID sets as proposed in 2021', HIS: 'where that design went', THR: 'the discussion of 2021', ARG: 'its positions', GEN: 'requests and results', PCIE: 'PCIe routing and ACS', VTD: 'Intel VT-d', AMD: 'AMD-Vi', LNX: 'what Linux programs',
 };
 
 const RULE = new RegExp(`\\b(?:${Object.keys(FAMILIES).join('|')})-\\d+[a-z]?\\b`, 'g');

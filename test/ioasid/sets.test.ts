@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Refusal } from '../../server/simulator/errno.js';
 import { INVALID_IOASID } from '../../server/simulator/kernel/ioasid/index.js';
+import { IdSpace } from '../../server/simulator/kernel/ioasid/id-space.js';
 import { ProposedIoasids } from '../../server/simulator/kernel/ioasid/proposal.js';
 
 const CAPACITY = 24;
@@ -24,7 +25,7 @@ function attempt<T>(call: () => T): T | string {
 describe('the proposal', () => {
   it('keeps every quota, gives no number twice, and refuses what belongs to others', () => {
     fc.assert(fc.property(fc.array(action, { maxLength: 120 }), (actions) => {
-      const ioasids = new ProposedIoasids({ log: [], changed: () => undefined }, () => 0, false);
+      const ioasids = new ProposedIoasids({ log: [], changed: () => undefined }, new IdSpace(), false);
       ioasids.installCapacity(CAPACITY);
       const sets = new Map<number, { number: number; quota: number }>();
       let promised = 0;

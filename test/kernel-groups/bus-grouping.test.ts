@@ -1,7 +1,7 @@
 /** The rework of 2025 (section 3.5), beside what every released kernel does. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { AcsDescription, HostDescription } from '../../server/simulator/description.js';
+import type { AcsDescription, FunctionDescription, HostDescription } from '../../server/simulator/description.js';
 import { bar, downstreamPort, endpoint, form, host, integrated, node, OFF, ON, pci, pciBridge, pcieToPci, rootPort, unit, upstreamPort, type Node, type Setting } from '../fabric/sample-host.js';
 import { randomHosts } from '../fabric/random-host.js';
 
@@ -35,7 +35,7 @@ describe('a switch', () => {
     rootPort('00:01.0', { acs: ON }, upstreamPort('01:00.0', {}, ...acs.map((each, slot) => downstreamPort(`02:0${slot}.0`, { acs: each }, endpoint(`0${3 + slot}:00.0`))))),
   ];
 
-  test('S10 one port without ACS lets everything below the switch see everything (GR5-03, GR5-07)', () => {
+  test('S10 one port without ACS lets everything below the switch see everything (GR5-01, GR5-02, GR5-03, GR5-07)', () => {
     expect(both(under('none', 'none'))).toEqual(['{00:01.0} {01:00.0} {02:00.0 03:00.0} {02:01.0 04:00.0}', '{00:01.0} {01:00.0} {02:00.0 02:01.0 03:00.0 04:00.0}']);
     expect(rework(under(ON, 'none'))).toBe('{00:01.0} {01:00.0} {02:00.0 02:01.0 03:00.0 04:00.0}');
     expect(rework(under(ON, ON))).toBe('{00:01.0} {01:00.0} {02:00.0} {02:01.0} {03:00.0} {04:00.0}');
@@ -130,5 +130,17 @@ test('switching ACS on everywhere never merges groups (GR5-03, GR5-06)', () => {
     const on = { ...description, functions: description.functions.map((fn) => (fn.acs === 'none' ? fn : { ...fn, acs: { ...ON, control: 0x1d } })) };
     const outer = form(reworked(description)).groupOf;
     for (const { members } of form(reworked(on)).groups) expect(new Set(members.map((member) => outer.get(member))).size).toBe(1);
+  }), { numRuns: 200 });
+});
+
+test('what is unknown lies between the two extremes; certain groups are the same in both', () => {
+  fc.assert(fc.property(randomHosts, fc.array(fc.nat(), { minLength: 1, maxLength: 4 }), (description, picks) => {
+    const chosen = new Set(picks.map((pick) => description.functions[pick % description.functions.length]!.id));
+    const withAcs = (acs: FunctionDescription['acs']): HostDescription => reworked({ ...description, functions: description.functions.map((fn) => (chosen.has(fn.id) ? { ...fn, acs } : fn)) });
+    const extremes = [form(withAcs(OFF)), form(withAcs({ ...ON, control: 0x1d }))];
+    for (const { members, uncertain } of form(withAcs('unknown')).groups) {
+      const same = extremes.every(({ groups, groupOf }) => [...groups[groupOf.get(members[0]!)!]!.members].sort().join() === [...members].sort().join());
+      expect(uncertain).toBe(!same);
+    }
   }), { numRuns: 200 });
 });

@@ -1,7 +1,7 @@
 /** What holds for groups whatever the host looks like. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { FunctionDescription, HostDescription } from '../../server/simulator/description.js';
+import type { FunctionDescription, GroupingName, HostDescription } from '../../server/simulator/description.js';
 import { requesterIdOf } from '../../server/simulator/fabric/pci-address.js';
 import { Topology } from '../../server/simulator/fabric/topology.js';
 import { bootAcs } from '../../server/simulator/kernel/acs-boot.js';
@@ -104,8 +104,9 @@ describe('size', () => {
     return { ...description, iommus: Array.from({ length: 300 }, (_, segment) => ({ ...description.iommus[0]!, id: `u${segment}`, segment })), functions: all };
   }
 
-  function fastest(functions: number): number {
-    const description = large(functions);
+  function fastest(functions: number, grouping: GroupingName): number {
+    const plain = large(functions);
+    const description = { ...plain, kernel: { ...plain.kernel, grouping } };
     return Math.min(...Array.from({ length: 3 }, () => {
       const start = performance.now();
       form(description);
@@ -113,8 +114,8 @@ describe('size', () => {
     }));
   }
 
-  test('time grows with the number of functions, not with its square', () => {
-    fastest(2_000);
-    expect(fastest(12_000)).toBeLessThan(fastest(3_000) * 4 * 2.5);
+  test.each(['classic', '2025-rework'] as const)('time grows with the number of functions, not with its square: %s', (grouping) => {
+    fastest(2_000, grouping);
+    expect(fastest(12_000, grouping)).toBeLessThan(fastest(3_000, grouping) * 4 * 2.5);
   });
 });

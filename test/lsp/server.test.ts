@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CodeLens, CompletionItem, CompletionList, DocumentSymbol, FoldingRange, Hover, InlayHint, Location, SemanticTokens, SelectionRange, TextEdit, WorkspaceEdit } from 'vscode-languageserver';
+import type { CodeLens, CompletionItem, CompletionList, Diagnostic, DocumentSymbol, FoldingRange, Hover, InlayHint, Location, SemanticTokens, SelectionRange, TextEdit, WorkspaceEdit } from 'vscode-languageserver';
 import { IMPORT_REQUEST, PAGE_REQUEST, SIMULATE_REQUEST, type ImportResult, type SimulationView } from '../../server/protocol.js';
 import { applyChanges } from '../helpers.js';
 import { NOT_VIABLE, VIABLE } from '../samples.js';
@@ -20,6 +20,9 @@ function positionOf(text: string, word: string): { line: number; character: numb
 const textOf = (hover: Hover | null): string => (hover === null ? '' : (hover.contents as { value: string }).value);
 const editsOf = (edit: WorkspaceEdit, uri: string): { uri: string; range: TextEdit['range']; newText: string }[] => (edit.changes?.[uri] ?? []).map((each) => ({ uri, ...each }));
 
+/** Codes of errors and warnings. */
+const serious = (diagnostics: readonly Diagnostic[]): unknown[] => diagnostics.filter((each) => (each.severity ?? 1) <= 2).map((each) => each.code);
+
 describe('diagnostics', () => {
   it('name the offending device, carry code, page and related place', async () => {
     const uri = fresh();
@@ -34,7 +37,7 @@ describe('diagnostics', () => {
   it('go when the file is right and come back when it is not', async () => {
     const uri = fresh();
     await client.open(uri, NOT_VIABLE);
-    expect((await client.change(uri, VIABLE)).map((each) => each.code)).toEqual([]);
+    expect(serious(await client.change(uri, VIABLE))).toEqual([]);
     expect((await client.change(uri, NOT_VIABLE)).map((each) => each.code)).toContain('ownership/group-not-viable');
   });
 
@@ -43,15 +46,15 @@ describe('diagnostics', () => {
     const found = (await client.open(uri, NOT_VIABLE)).find((each) => each.code === 'ownership/group-not-viable')!;
     const fix = (await client.quickFixes(uri, found)).find((each) => each.isPreferred === true)!;
     const after = await client.change(uri, applyChanges(NOT_VIABLE, editsOf(fix.edit!, uri)));
-    expect(after.map((each) => each.code)).toEqual([]);
+    expect(serious(after)).toEqual([]);
   });
 
   it('are suppressed by a comment, and an idle comment is reported', async () => {
     const uri = fresh();
     const suppressed = NOT_VIABLE.replace('  assign gpu', '  // iommu-disable-next-line ownership/group-not-viable: on purpose\n  assign gpu').replace('dma gpu read 0x1000 size 64\n', '');
-    expect((await client.open(uri, suppressed)).map((each) => each.code)).toEqual([]);
+    expect(serious(await client.open(uri, suppressed))).toEqual([]);
     const idle = `${VIABLE}// iommu-disable-next-line dma/faults: nothing here\ndma gpu read 0x2000 size 4\n`;
-    expect((await client.change(uri, idle)).map((each) => each.code)).toEqual(['suppression/unused']);
+    expect((await client.change(uri, idle)).map((each) => each.code)).toContain('suppression/unused');
   });
 });
 

@@ -169,4 +169,21 @@ describe('group/not-alone', () => {
     expect(found.finding!.fixes.filter((fix) => fix.title.startsWith('Move'))).toEqual([]);
     expect(found.message).toContain('00:1c.0 (root port) has no ACS capability');
   });
+
+  test.each([
+    ['ports of several kinds', file('')],
+    ['a port that is off', file('').replace('root-port slot2 at 00:1c.0 {', 'root-port slot2 at 00:1c.0 { acs SV, TB, RR, CR, UF  acs-control SV')],
+    ['options', file('').replace('root-port slot2 at 00:1c.0 {', 'root-port slot2 at 00:1c.0 { acs SV, RR, CR, UF').replace('intel_iommu=on', 'intel_iommu=on pci=config_acs=0000000@0000:00:1c.0')],
+    ['ports that a kernel knows', file('').replace('kernel 6.12', 'kernel 6.11').replaceAll(/root-port slot([23]) at 00:1c.(\d) \{/g, 'root-port slot$1 at 00:1c.$2 { id 8086:1c1$2')],
+  ])('the text after each repair has the groups of its preview: %s', async (_, text) => {
+    const analysed = await analyseText(text);
+    const fixes = analysed.presented.filter((each) => each.code === 'group/not-alone').flatMap((each) => each.finding!.fixes);
+    expect(fixes.length).toBeGreaterThan(1);
+    for (const fix of fixes) {
+      const { analysis: { description, report } } = await analyseText(applyFix(analysed, fix));
+      const after = new Set(report.hosts[0]!.groups.map((group) => previewText(description.hosts[0]!, [group.members])));
+      const preview = fix.title.slice(fix.title.indexOf('→ groups after: ') + '→ groups after: '.length).match(/\{[^}]*\}/g)!;
+      for (const group of preview) expect({ fix: fix.title, after: [...after] }).toEqual({ fix: fix.title, after: expect.arrayContaining([group]) });
+    }
+  });
 });

@@ -1,4 +1,4 @@
-import { previewText } from '../../analysis/what-if.js';
+import { neighbourhood, previewText } from '../../analysis/what-if.js';
 import { hasOverride, withoutOverride } from '../../analysis/what-if-changes.js';
 import { peerProof, type PeerProof } from '../../analysis/what-if-proof.js';
 import { type Facts, isBridge, kernelStatement } from '../facts.js';
@@ -14,20 +14,21 @@ import { profileFor } from '../../simulator/kernel/profile.js';
 const MAX_PROOFS = 3;
 
 /** Groups of the hardware that the override splits. */
-function splitGroups(facts: Facts, real: HostDescription): (readonly SubjectId[])[] {
-  const { groups } = formGroups(real, new Topology(real), profileFor(real.kernel.version), parseCommandLine(real.kernel.commandLine));
+function splitGroups(facts: Facts, real: HostDescription, topology: Topology): (readonly SubjectId[])[] {
+  const { groups } = formGroups(real, topology, profileFor(real.kernel.version), parseCommandLine(real.kernel.commandLine));
   return groups.map(({ members }) => members).filter((members) => new Set(members.map((member) => facts.group(member)?.number)).size > 1);
 }
 
 /** One DMA between two devices of a group that are apart on paper. */
-function proofIn(facts: Facts, real: HostDescription, members: readonly SubjectId[]): PeerProof | null {
+function proofIn(facts: Facts, host: HostDescription, topology: Topology, members: readonly SubjectId[]): PeerProof | null {
+  const part = neighbourhood(host, topology, members.flatMap((member) => topology.byId(member) ?? []));
   const devices = members.filter((member) => {
     const fn = facts.fn(member);
     return fn !== undefined && !isBridge(fn);
   });
   const [first] = devices;
   const other = devices.find((device) => facts.group(device)?.number !== facts.group(first!)?.number);
-  return first === undefined || other === undefined ? null : peerProof(real, first, other) ?? peerProof(real, other, first);
+  return first === undefined || other === undefined ? null : peerProof(part, first, other) ?? peerProof(part, other, first);
 }
 
 function proofText(facts: Facts, { device, peer, assumptions }: PeerProof): string {
@@ -53,8 +54,9 @@ The message shows the groups that the hardware gives, and a DMA that crosses the
     for (const host of facts.description.hosts) {
       if (!hasOverride(host)) continue;
       const real = withoutOverride(host);
-      const split = splitGroups(facts, real);
-      const proof = split.slice(0, MAX_PROOFS).map((members) => proofIn(facts, real, members)).find((each) => each !== null) ?? null;
+      const topology = new Topology(real);
+      const split = splitGroups(facts, real, topology);
+      const proof = split.slice(0, MAX_PROOFS).map((members) => proofIn(facts, real, topology, members)).find((each) => each !== null) ?? null;
       const preview = previewText(host, split);
       yield {
         subject: host.kernel.id,

@@ -2,6 +2,8 @@ import { driversInTheWay, failedSteps, isVfioDriver, kernelSays, refusal, type F
 import { onRootPort, sampleHost } from '../sample.js';
 import type { DiagnosticRule, Found } from '../rule.js';
 import { CAUSES } from '../causes.js';
+import { groupsWantedTwice } from './group-shared-by-owners.js';
+import { allowsUnprotected } from './iommu-none.js';
 import type { SubjectId } from '../../simulator/description.js';
 import type { StepReport } from '../../simulator/report.js';
 
@@ -11,9 +13,10 @@ function because(step: StepReport): string {
   return text.replace(`${step.result}: `, '').replace(/\.$/, '');
 }
 
-/** Findings of their own say more: the device has its host driver, its group is not viable, its host does not use the IOMMU. */
+/** Findings of their own say more: the device has its host driver, its group is not viable, its host has no IOMMU or does not use it. */
 function isSaidElsewhere(facts: Facts, device: SubjectId): boolean {
-  const groupless = facts.group(device) === undefined && (facts.hostOf(device)?.iommus.length ?? 0) > 0;
+  const host = facts.hostOf(device);
+  const groupless = facts.group(device) === undefined && host !== undefined && !(host.iommus.length === 0 && allowsUnprotected(host));
   return groupless || !isVfioDriver(facts.driverAtStart(device)) || driversInTheWay(facts, device).length > 0;
 }
 
@@ -38,7 +41,9 @@ export const stepFails: DiagnosticRule = {
   },
   *check(facts): Generator<Found> {
     const { report } = facts;
+    const wantedTwice = new Set([...groupsWantedTwice(facts)].map(({ entry }) => entry));
     for (const { step } of failedSteps(report)) {
+      if (wantedTwice.has(step.origin)) continue;
       if (CAUSES.some((cause) => cause.explains(step))) continue;
       const owner = facts.ownerOf(step);
       const entry = owner?.assigned.find((each) => each.id === step.origin);

@@ -52,7 +52,7 @@ export interface UnitFault {
 export type DeviceEntry =
   | { readonly kind: 'blocked' }
   | { readonly kind: 'identity'; /** AMD: the device uses ATS. */ readonly ats?: boolean }
-  | { readonly kind: 'paging'; readonly table: PageTable; readonly domainId: number; readonly ats: boolean };
+  | { readonly kind: 'paging'; readonly table: PageTable; readonly domainId: number; readonly ats: boolean; /** The unit sets dirty bits in leaves that are written through (DRT-01). */ readonly dirty?: boolean };
 
 /** A page table in simulated memory, written by the driver's code of this architecture. */
 export interface PageTable {
@@ -77,6 +77,8 @@ export interface PageTable {
   runs(limit: number): { readonly runs: readonly MappedRun[]; readonly total: number };
   /** Gives the table pages back. */
   free(): void;
+  /** Pages in [iova, iova+size) whose leaves say dirty, which `clear` takes back; where missing, the format has no such bits. */
+  takeDirty?(iova: Iova, size: bigint, clear: boolean): readonly AddressRange<Iova>[];
   /** VT-d: leaves carry SNP (`enforce_cache_coherency`). To be set while the table is empty (COH-03). */
   snooped?: boolean;
 }
@@ -120,7 +122,12 @@ export interface IotlbControl {
   /** Page-selective; domain-selective where the range is too large for one command. Complete when it returns. */
   invalidate(domainId: number, iova: bigint, size: bigint): void;
   invalidateDomain(domainId: number): void;
+  /** After a map call: nothing has to go, unless the unit remembers what was not there (caching mode). */
+  mapped(domainId: number, iova: bigint, size: bigint): void;
 }
+
+/** What a domain is for, where that decides which kind of table its driver makes (VT-d: first or second stage). */
+export type TableUse = 'kernel' | 'user' | 'dirty-tracking';
 
 export interface IommuUnit {
   readonly description: IommuDescription;
@@ -137,7 +144,7 @@ export interface IommuUnit {
    * An empty table for a paging domain of a device behind this unit.
    * `alloc` is bounded by the memory's table-page limit: throws `ResourceLimit` beyond it.
    */
-  createPageTable(): PageTable;
+  createPageTable(use?: TableUse): PageTable;
   /** Programs the entry that `requesterId` selects and flushes what the driver flushes. */
   setDeviceEntry(requesterId: number, entry: DeviceEntry): void;
   /** Programs the entry of one PASID other than 0; where missing, the driver attaches none (`maxPasids` is 0 then). */

@@ -11,14 +11,26 @@ import { hex, type PhysicalAddress } from '../memory/address.js';
 import { addressOf, floorLog2, frameOf, lowHalf } from '../memory/frame.js';
 import { sizeText } from '../memory/sizes.js';
 import type { TraceSink } from '../trace/events.js';
-import type { DeviceEntry, IotlbControl, UnitAnswer, UnitRequest } from './architecture.js';
+import type { DeviceEntry, IotlbControl, UnitAnswer, UnitFault, UnitRequest } from './architecture.js';
 import { NEEDS, READ, WRITE } from './entry-read.js';
 import { Iotlb, type IotlbEntry } from './iotlb.js';
 
 /** Who reads the tables. */
 export interface TableWalker {
   walk(request: UnitRequest, sink: TraceSink | null): UnitAnswer;
+  /** The event of a fault. */
+  report(fault: UnitFault, request: UnitRequest, sink: TraceSink): void;
 }
+
+export interface CacheBehaviour {
+  /** log2 of the pages that one page-selective invalidation covers at most. */
+  readonly largestOrder: number;
+  /** Caching mode (VT-d CM, AMD NpCache): what was not there is remembered too, so mapping needs an invalidation (2.11, 3.10). */
+  readonly remembersFaults: boolean;
+}
+
+/** What a page answered that was not there, by access. */
+type Faults = Partial<Record<UnitRequest['access'], UnitFault>>;
 
 /**
  * Whether a traced request that the IOTLB could answer shows the walk all the same, as long as the tables say the same: the
@@ -31,17 +43,22 @@ type Translated = Extract<UnitAnswer, { kind: 'address' }>;
 const NO_DOMAIN = -1;
 /** By log2: bytes. */
 const BYTES = Array.from({ length: 65 }, (_, shift) => 1n << BigInt(shift));
+const SMALLEST_SHIFT = 12;
 const WRITES = 0x1_0000;
+/** Who caused a walk: requester ID, and WRITES. */
+const fillerOf = ({ requesterId, access }: UnitRequest): number => requesterId | (access === 'read' ? 0 : WRITES);
 
 export class TranslationCache implements IotlbControl {
   filling = true;
   /** Made with the first entry. */
   private iotlb: Iotlb | null = null;
-  /** By bus, then device and function: the domain number, NO_DOMAIN where requests are not translated or go nowhere. */
-  private readonly domains: (Int32Array | undefined)[] = [];
+  /** By requester ID: the domain number; none where requests are not translated or go nowhere. */
+  private readonly domains = new Map<number, number>();
 
-  /** @param largestOrder log2 of the pages that one page-selective invalidation covers at most */
-  constructor(private readonly unit: SubjectId, private readonly largestOrder: number) {}
+  /** By slot of an entry that allows nothing. */
+  private readonly faults = new Map<number, Faults>();
+
+  constructor(private readonly unit: SubjectId, private readonly behaviour: CacheBehaviour) {}
 
   translate(request: UnitRequest, sink: TraceSink | null, walker: TableWalker): UnitAnswer {
     const domain = this.domainOf(request);
@@ -55,18 +72,22 @@ export class TranslationCache implements IotlbControl {
         const hit = answerOf(iotlb, slot, frame, request.address);
         return sink === null ? hit : this.traced(hit, iotlb.entry(slot), domain, request, sink, walker);
       }
+      if (slot !== -1 && iotlb.allowed(slot) === 0) {
+        const fault = this.faults.get(slot)?.[request.access];
+        if (fault !== undefined) return sink === null ? fault : this.tracedFault(fault, request, sink, walker);
+      }
     }
     const answer = walker.walk(request, sink);
-    if (answer.kind === 'address' && this.filling) this.fill(domain, request, answer);
+    if (this.filling) this.remember(domain, request, answer);
     return answer;
   }
 
   /** LNX-05, 3.10: reprogramming a device ends with an invalidation of the domain that it leaves. */
   deviceChanged(requesterId: number, entry: DeviceEntry): void {
-    const bus = (this.domains[requesterId >>> 8] ??= new Int32Array(256).fill(NO_DOMAIN));
-    const before = bus[requesterId & 0xff]!;
+    const before = this.domains.get(requesterId) ?? NO_DOMAIN;
     const now = entry.kind === 'paging' ? entry.domainId : NO_DOMAIN;
-    bus[requesterId & 0xff] = now;
+    if (now === NO_DOMAIN) this.domains.delete(requesterId);
+    else this.domains.set(requesterId, now);
     if (before !== NO_DOMAIN && before !== now) this.invalidateDomain(before);
   }
 
@@ -77,7 +98,7 @@ export class TranslationCache implements IotlbControl {
     const last = frameOf(iova + size - 1n);
     let span = 1;
     while (Math.floor(first / span) !== Math.floor(last / span)) span *= 2;
-    if (span > 2 ** this.largestOrder) return this.invalidateDomain(domain);
+    if (span > 2 ** this.behaviour.largestOrder) return this.invalidateDomain(domain);
     const start = first - (first % span);
     this.iotlb.invalidate(domain, start, start + span - 1);
   }
@@ -86,16 +107,34 @@ export class TranslationCache implements IotlbControl {
     this.iotlb?.invalidateDomain(domain);
   }
 
+  mapped(domain: number, iova: bigint, size: bigint): void {
+    if (this.behaviour.remembersFaults) this.invalidate(domain, iova, size);
+  }
+
   private domainOf(request: UnitRequest): number {
     if (request.addressType !== 'untranslated' || request.pasid !== undefined || request.privileged || request.execute) return NO_DOMAIN;
-    return this.domains[request.requesterId >>> 8]?.[request.requesterId & 0xff] ?? NO_DOMAIN;
+    return this.domains.get(request.requesterId) ?? NO_DOMAIN;
+  }
+
+  private remember(domain: number, request: UnitRequest, answer: UnitAnswer): void {
+    if (answer.kind === 'address') this.fill(domain, request, answer);
+    else if (answer.kind === 'fault' && this.behaviour.remembersFaults) this.fillFault(domain, request, answer);
   }
 
   private fill(domain: number, request: UnitRequest, { address, read, write, pageSize }: Translated): void {
     this.iotlb ??= new Iotlb();
-    const shift = floorLog2(frameOf(pageSize)) + 12;
-    const filler = request.requesterId | (request.access === 'read' ? 0 : WRITES);
-    this.iotlb.insert(domain, frameOf(request.address), frameOf(address), shift, (read ? READ : 0) | (write ? WRITE : 0), filler);
+    const shift = floorLog2(frameOf(pageSize)) + SMALLEST_SHIFT;
+    this.iotlb.insert(domain, frameOf(request.address), frameOf(address), shift, (read ? READ : 0) | (write ? WRITE : 0), fillerOf(request));
+  }
+
+  /** A page that is there keeps its entry, whatever else it refuses. */
+  private fillFault(domain: number, request: UnitRequest, fault: UnitFault): void {
+    this.iotlb ??= new Iotlb();
+    const frame = frameOf(request.address);
+    const known = this.iotlb.find(domain, frame);
+    if (known !== -1 && this.iotlb.allowed(known) !== 0) return;
+    const slot = this.iotlb.insert(domain, frame, frame, SMALLEST_SHIFT, 0, fillerOf(request));
+    this.faults.set(slot, { ...(slot === known ? this.faults.get(slot) : undefined), [request.access]: fault });
   }
 
   /** A hit that somebody looks at: is it what the tables still say? */
@@ -115,6 +154,16 @@ export class TranslationCache implements IotlbControl {
     });
     push(`The tables are not read, and the entry is stale: ${contradiction(now)}. Nothing has invalidated the IOTLB since.`);
     return { ...hit, stale: true };
+  }
+
+  /** The same of a page that was not there. */
+  private tracedFault(fault: UnitFault, request: UnitRequest, sink: TraceSink, walker: TableWalker): UnitAnswer {
+    const now = walker.walk(request, null);
+    if (now.kind !== 'address' && WALK_IS_SHOWN_FOR_CURRENT_HITS) return walker.walk(request, sink);
+    const text = 'IOTLB hit: the unit is in caching mode and remembers that nothing was mapped here. The tables are not read; nothing has invalidated the IOTLB since they changed.';
+    sink.push({ kind: 'note', floor: 'hardware', subject: this.unit, text, verdict: 'note', rules: ['VTD-70'] });
+    walker.report(fault, request, sink);
+    return fault;
   }
 }
 

@@ -1,9 +1,7 @@
 /**
  * The IOTLB of one unit: leaves that walks have found, by domain number and page. Four-way sets in typed arrays, so that a
  * hit costs no allocation and no `bigint`; a full set gives up its oldest entry. Works on page frame numbers.
- *
- * Only what a walk allowed is ever put in: a fault is not remembered, so mapping something needs no invalidation (2.11, CM=0).
- */
+ * */
 import { permissionOf } from './entry-read.js';
 
 const WAYS = 4;
@@ -78,8 +76,9 @@ export class Iotlb {
    * @param frame any frame of the page
    * @param target the frame in memory that `frame` leads to
    * @param filler kept for `entry`: who caused the walk
+   * @returns the slot
    */
-  insert(domain: number, frame: number, target: number, shift: number, allowed: number, filler: number): void {
+  insert(domain: number, frame: number, target: number, shift: number, allowed: number, filler: number): number {
     if (this.count === 0) this.shifts = [];
     if (!this.shifts.includes(shift)) this.shifts.push(shift);
     const slot = this.slotFor(domain, frame, shift);
@@ -89,6 +88,7 @@ export class Iotlb {
     this.targets[slot] = target - (frame % FRAMES[shift]!);
     this.permissions[slot] = allowed;
     this.fillers[slot] = filler;
+    return slot;
   }
 
   /** Drops the domain's entries whose page shares a frame with first .. last. */

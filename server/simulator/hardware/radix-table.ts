@@ -62,6 +62,9 @@ export interface TableRules {
   };
 }
 
+/** Sees a leaf: its entry, the first frame that it maps from, its level. */
+export type LeafVisitor = (page: Uint32Array, index: number, start: number, level: number) => void;
+
 /** What a table that nobody has written to reads as. */
 const NO_ENTRIES = new Uint32Array(1024);
 
@@ -156,7 +159,8 @@ export class RadixTable implements PageTable {
 
   runs(limit: number): { runs: readonly MappedRun[]; total: number } {
     const collector = new RunCollector(limit, (iova) => this.origins.at(iova));
-    this.visit(this.rootFrame, this.levels, 0, collector);
+    const { format } = this.rules;
+    this.eachLeaf((page, index, start, level) => collector.add(start, format.leafFrame(page, index, level), format.leafShift(page, index, level), format.permission(page, index)));
     return collector.finish();
   }
 
@@ -314,7 +318,12 @@ export class RadixTable implements PageTable {
 
   // ---------------------------------------------------------------------------------------------- reading back
 
-  private visit(table: number, level: number, base: number, collector: RunCollector): void {
+  /** In order of address; a leaf that takes several entries is seen once, by its first. */
+  protected eachLeaf(see: LeafVisitor): void {
+    this.visit(this.rootFrame, this.levels, 0, see);
+  }
+
+  private visit(table: number, level: number, base: number, see: LeafVisitor): void {
     const { format } = this.rules;
     const page = this.memory.page(table) ?? NO_ENTRIES;
     const frames = framesOf(levelShift(level));
@@ -322,10 +331,10 @@ export class RadixTable implements PageTable {
       const kind = format.kind(page, index, level);
       if (kind === EMPTY) continue;
       const start = base + index * frames;
-      if (kind === TABLE) this.visit(childOf(page, index), level - 1, start, collector);
+      if (kind === TABLE) this.visit(childOf(page, index), level - 1, start, see);
       else {
         const shift = format.leafShift(page, index, level);
-        collector.add(start, format.leafFrame(page, index, level), shift, format.permission(page, index));
+        see(page, index, start, level);
         index += 2 ** (shift - levelShift(level)) - 1;
       }
     }

@@ -4,7 +4,7 @@
  */
 import type { FunctionDescription, MediatedDeviceDescription, Permission, PlatformDeviceDescription, ReservedType, SubjectId } from '../description.js';
 import type { Errno } from '../errno.js';
-import type { IommuUnit, MappedRun } from '../hardware/architecture.js';
+import type { IommuUnit, MappedRun, TableUse } from '../hardware/architecture.js';
 import type { AddressRange, Iova, PhysicalAddress } from '../memory/address.js';
 import type { DeviceFeature } from './attach-history.js';
 import type { GroupPasids } from './pasid.js';
@@ -27,7 +27,7 @@ export interface Kernel {
   /** Groups made after boot: mdev's and no-IOMMU's own (GRL-09, GRL-10). */
   createGroup(devices: readonly Device[], name: string | null): Group;
   /** `iommu_paging_domain_alloc` / `iommu_domain_alloc`: an empty unmanaged domain for this device. @throws Refusal */
-  allocateDomain(device: Device, name: string): PagingDomain;
+  allocateDomain(device: Device, name: string, use?: TableUse): PagingDomain;
   /** Who is told when drivers come and go: VFIO adds itself once. */
   readonly driverListeners: Set<DriverListener>;
 }
@@ -131,6 +131,9 @@ export interface PagingDomain {
   enforcesCoherency: boolean;
   /** DRT-01: allocated to record which pages are written to. */
   readonly tracksDirty?: boolean;
+  /** `iommu_dirty_ops`: only of domains that track. */
+  recordDirty?(on: boolean): void;
+  takeDirty?(iova: Iova, size: bigint, clear: boolean): readonly AddressRange<Iova>[];
   /** `iommu_map` (MAP-01 ..): @throws Refusal EINVAL (alignment), or what the page-table code says. */
   map(iova: Iova, physical: PhysicalAddress, size: bigint, permission: Permission, origin?: SubjectId): void;
   /** `iommu_unmap`: bytes removed (UNM-01 ..). `deferred`: the caller invalidates the IOTLB later, with a flush queue (4.3). */

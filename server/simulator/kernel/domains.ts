@@ -66,7 +66,7 @@ export const programDevice = ({ unit, requesterIds }: Device, entry: DeviceEntry
 export class TranslatedDomain implements PagingDomain {
   /** DRT-01: allocated to record which pages are written to; whether it does so now. */
   tracksDirty = false;
-  dirtyTracking = false;
+  private recordsDirty = false;
   private snoops = false;
   /** Nothing was ever mapped: most default domains, whose tables nobody needs to read then. */
   private untouched = true;
@@ -126,6 +126,7 @@ export class TranslatedDomain implements PagingDomain {
     if (this.table.root !== root || this.table.levels !== levels) this.attached.forEach((device) => this.program(device));
     // MAP-05: collisions and addresses out of range are found by the page-table code, not by the core.
     if (errno !== null) throw new Refusal(errno, 'MAP-05', `the page table of ${this.name} refuses IOVA ${hex(iova)} size ${hex(size)}`);
+    this.unit.cache?.mapped(this.domainId, iova, size); // 4.3
   }
 
   /** UNM-01: never an errno; 0 for an unaligned request. */
@@ -159,6 +160,21 @@ export class TranslatedDomain implements PagingDomain {
     this.attached.delete(device);
   }
 
+  /** DRT-01: dirty bits are set from now on, or no more; switching on begins with none. */
+  recordDirty(on: boolean): void {
+    if (on) this.takeDirty(this.aperture.start, this.aperture.last - this.aperture.start + 1n, true);
+    this.recordsDirty = on;
+    this.attached.forEach((device) => this.program(device));
+    this.unit.cache?.invalidateDomain(this.domainId);
+  }
+
+  /** Pages that were written to; with `clear` they count as clean again. */
+  takeDirty(iova: Iova, size: bigint, clear: boolean): readonly AddressRange<Iova>[] {
+    const dirty = this.table.takeDirty?.(iova, size, clear) ?? [];
+    if (clear && dirty.length > 0) this.unit.cache?.invalidateDomain(this.domainId);
+    return dirty;
+  }
+
   /** DMA to DMA-FQ on the living domain (TYP-04). */
   makeLazy(): void {
     this.type = 'DMA-FQ';
@@ -172,7 +188,7 @@ export class TranslatedDomain implements PagingDomain {
 
   /** What an entry says that sends a device, or one of its PASIDs, through this table. */
   entryFor(device: Device): DeviceEntry {
-    return { kind: 'paging', table: this.table, domainId: this.domainId, ats: usesAts(device) };
+    return { kind: 'paging', table: this.table, domainId: this.domainId, ats: usesAts(device), dirty: this.recordsDirty };
   }
 
   private program(device: Device): void {

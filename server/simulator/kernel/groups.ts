@@ -16,6 +16,7 @@ import { KernelAliases } from './alias-quirks.js';
 import { aliasConflicts, BusGrouping } from './bus-grouping.js';
 import { ClassicGrouping } from './classic-grouping.js';
 import type { CommandLine } from './command-line.js';
+import { platformPlacements } from './group-callbacks.js';
 import { GROUP_PER_DEVICE } from './group-reasons.js';
 import type { GroupDecision, GroupingAlgorithm, GroupingView } from './grouping.js';
 import { activeUnits, requestsAcs } from './iommu-detection.js';
@@ -95,7 +96,8 @@ class Partition {
   readonly groups: SubjectId[][] = [];
   readonly groupOf = new Map<SubjectId, number>();
   readonly why = new Map<SubjectId, readonly GroupReason[]>();
-  /** What the kernel logs about devices that were asked too early. */
+  private readonly refused: { device: SubjectId; why: string }[] = [];
+  /** What the kernel logs about devices that get no group, or not yet. */
   readonly messages: string[] = [];
   /** By what they wait for. */
   private readonly delayed = new Map<SubjectId, FunctionDescription[]>();
@@ -111,9 +113,10 @@ class Partition {
     return this;
   }
 
-  /** Those that wait for a function that never got a group. */
+  /** Those that their driver refuses, and those that wait for a function that never got a group. */
   waiting(): HostReport['ungrouped'] {
-    return [...this.delayed.values()].flat().map((fn) => ({ device: fn.id, why: 'the kernel defers it until the bridge above it has a group, which never happens' }));
+    const delayed = [...this.delayed.values()].flat();
+    return [...this.refused, ...delayed.map((fn) => ({ device: fn.id, why: 'the kernel defers it until the bridge above it has a group, which never happens' }))];
   }
 
   /** The function, and then everybody who has waited for it (GR5-05: -EPROBE_DEFER). */
@@ -132,15 +135,18 @@ class Partition {
     }
   }
 
-  /** Each alone (GRP-30, GRD-01, GRD-03, GRD-10), except that AMD puts those with one device ID together (GRD-02). */
+  /** GRP-30, GRD-01 .. GRD-10: as the driver of each unit wants it. */
   private addPlatform(devices: readonly PlatformDeviceDescription[], units: UnitMap): void {
-    const byDeviceId = new Map<string, number>();
-    for (const device of devices) {
-      const unit = units.get(device.id)!;
-      const key = unit.architecture === 'amd-vi' && device.streamIds.length > 0 ? `${unit.id} ${device.streamIds[0]}` : device.id;
-      const number = byDeviceId.get(key) ?? this.groups.length;
-      byDeviceId.set(key, number);
-      this.join(device.id, number, [GROUP_PER_DEVICE]);
+    const byKey = new Map<string, number>();
+    for (const { device, key, refusal } of platformPlacements(devices, (id) => units.get(id)!)) {
+      if (refusal !== undefined) {
+        this.messages.push(refusal.message);
+        this.refused.push({ device, why: refusal.why });
+      }
+      if (key === null) continue;
+      const number = byKey.get(key) ?? this.groups.length;
+      byKey.set(key, number);
+      this.join(device, number, [GROUP_PER_DEVICE]);
     }
   }
 

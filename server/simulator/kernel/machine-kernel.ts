@@ -1,7 +1,7 @@
 /** The kernel of one machine after boot: devices in their groups on their default domains, drivers bound. */
 import type { HostDescription, SubjectId } from '../description.js';
 import { Refusal } from '../errno.js';
-import type { IommuUnit } from '../hardware/architecture.js';
+import type { IommuUnit, TableUse } from '../hardware/architecture.js';
 import { bootDevices, mediatedDevice, type DeviceFacts } from './devices.js';
 import type { Device, DriverListener, Group, Kernel, PagingDomain, ReservedRegion } from './core.js';
 import type { CommandLine } from './command-line.js';
@@ -132,16 +132,18 @@ export class MachineKernel implements Kernel, PluggableKernel, GroupSurroundings
     return group;
   }
 
-  allocateDomain(device: Device, name: string): PagingDomain {
-    return this.createDomain(device, 'unmanaged', name);
+  allocateDomain(device: Device, name: string, use: TableUse = 'user'): TranslatedDomain {
+    return this.createDomain(device, 'unmanaged', name, use);
   }
 
-  createDomain(device: Device, type: PagingDomain['type'], name: string): TranslatedDomain {
+  createDomain(device: Device, type: PagingDomain['type'], name: string, use: TableUse = 'kernel'): TranslatedDomain {
     const { unit } = device;
     if (unit === null) throw new Refusal('ENODEV', 'DOM-25', `${device.name} is behind no IOMMU`, [device.subject]);
     const ids = this.domainIdsOf(unit);
     const freed = (domain: TranslatedDomain): void => ids.giveBack(domain.domainId);
-    return new TranslatedDomain(type, name, unit, ids.take(), unit.createPageTable(), this.log, this.budget, freed);
+    const domain = new TranslatedDomain(type, name, unit, ids.take(), unit.createPageTable(use), this.log, this.budget, freed);
+    domain.tracksDirty = use === 'dirty-tracking'; // DRT-01
+    return domain;
   }
 
   createBlockingDomain(device: Device): PagingDomain {

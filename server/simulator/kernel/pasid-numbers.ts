@@ -1,32 +1,25 @@
-/** The one supply of PASIDs that all devices share (PAS-12, PAS-13, SVA-02, FEA-03). */
+/** The one supply of PASIDs that all devices share (PAS-12, PAS-13, SVA-02, FEA-03, IOA-08). */
+import { IdSpace } from './ioasid/id-space.js';
 
 /** PAS-12: IOMMU_FIRST_GLOBAL_PASID. */
 export const FIRST_PASID = 1;
 
 export class PasidNumbers {
-  private readonly taken = new Set<number>();
-  /** No number below it is free. */
-  private lowest = FIRST_PASID;
+  /** Also what the IOASID allocator gives out where there is one. */
+  readonly space = new IdSpace();
 
   /** The lowest free number up to and including `last`; null when there is none. */
   take(last: number): number | null {
-    while (this.taken.has(this.lowest)) this.lowest++;
-    if (this.lowest > last) return null;
-    this.taken.add(this.lowest);
-    return this.lowest;
+    return this.space.take(FIRST_PASID, last);
   }
 
   /** Takes one particular number, as whoever asks with equal ends of a range does. @returns false when it is taken */
   takeExactly(pasid: number): boolean {
-    if (this.taken.has(pasid)) return false;
-    this.taken.add(pasid);
-    return true;
+    return this.space.take(pasid, pasid) !== null;
   }
 
   /** @returns false for a number that was not taken: the kernel warns */
   giveBack(pasid: number): boolean {
-    if (!this.taken.delete(pasid)) return false;
-    this.lowest = Math.min(this.lowest, pasid);
-    return true;
+    return this.space.giveBack(pasid);
   }
 }

@@ -218,20 +218,11 @@ const release: Executor = (call) => {
 
 const ask: Executor = (call) => ({ values: { answer: BigInt(onFile(call, 'askDevice')(call.word('command'))) } });
 
-// ------------------------------------------------------------------------------------------------ today
-
-const allocateGlobal: Executor = (call) => keep(call, 'ioasid', kernel(call, 'allocateGlobal')(call.device('device')));
-
-const freeGlobal: Executor = (call) => {
-  kernel(call, 'freeGlobal')(idOf(call));
-  return undefined;
-};
-
 export const IOASID_EXECUTORS: Readonly<Record<string, Executor>> = {
   'ioasid-set-alloc': allocateSet, 'ioasid-set-free': freeSet, 'ioasid-alloc': allocate, 'ioasid-get': get, 'ioasid-get-if-owned': getIfOwned, 'ioasid-put': put, 'ioasid-free': free,
   'ioasid-find': find, 'ioasid-set-data': setData, 'ioasid-state': state, 'ioasid-attach-spid': attachSpid, 'ioasid-detach-spid': detachSpid, 'ioasid-find-by-spid': findBySpid,
   'ioasid-register-allocator': registerAllocator, 'ioasid-unregister-allocator': unregisterAllocator,
   'ioasid-install-capacity': installCapacity, 'ioasid-reserve-capacity': reserveCapacity, 'ioasid-cancel-capacity': cancelCapacity, 'ioasid-register-notifier': registerNotifier,
   'cgroup-create': createCgroup, 'cgroup-move': moveToCgroup, 'write-ioasids-max': writeCgroupMax, 'read-ioasids': readCgroup,
-  'open-ioasid': openDevice, 'ioasid-request': request, 'ioasid-release': release, 'ioasid-ioctl': ask, 'alloc-global-pasid': allocateGlobal, 'free-global-pasid': freeGlobal,
+  'open-ioasid': openDevice, 'ioasid-request': request, 'ioasid-release': release, 'ioasid-ioctl': ask,
 };

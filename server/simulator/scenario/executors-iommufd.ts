@@ -159,6 +159,20 @@ const getHwInfo: Executor = (call) => {
   return { values: { type: BigInt(info.dataType), length: BigInt(info.dataLength), capabilities: BigInt(info.capabilities), 'max-pasid-log2': BigInt(info.maxPasidLog2) } };
 };
 
+/** IFD-70. */
+const setDirtyTracking: Executor = (call) => {
+  const { fd, id } = object(call, 'handle');
+  call.machine.iommufd.setDirtyTracking(call.process, fd, { hwpt: id, flags: call.has('off') ? 0 : 1 });
+  return undefined;
+};
+
+/** IFD-71; counted in pages of 4 KiB. */
+const dirtyBitmap: Executor = (call) => {
+  const { fd, id } = object(call, 'handle');
+  const { dirtyPages } = call.machine.iommufd.getDirtyBitmap(call.process, fd, { hwpt: id, iova: call.number('iova'), length: call.number('size'), pageSize: 4096n, flags: call.has('keep') ? 1 : 0 });
+  return { values: { 'dirty-pages': dirtyPages } };
+};
+
 const destroy: Executor = (call) => {
   const { fd, id } = object(call, 'handle');
   call.machine.iommufd.destroy(call.process, fd, { id });
@@ -179,5 +193,5 @@ const setOption: Executor = (call) => {
 
 export const IOMMUFD_EXECUTORS: Readonly<Record<string, Executor>> = {
   'open-iommufd': openIommufd, 'open-cdev': openCdev, 'bind-iommufd': bindIommufd, 'ioas-alloc': ioasAlloc, 'ioas-ranges': ioasRanges,
-  'ioas-allow': ioasAllow, copy, 'hwpt-alloc': hwptAlloc, attach, detach, destroy, 'iommufd-option': setOption, 'get-hw-info': getHwInfo,
+  'ioas-allow': ioasAllow, copy, 'hwpt-alloc': hwptAlloc, attach, detach, destroy, 'iommufd-option': setOption, 'get-hw-info': getHwInfo, 'set-dirty-tracking': setDirtyTracking, 'dirty-bitmap': dirtyBitmap,
 };

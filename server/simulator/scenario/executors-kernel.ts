@@ -23,14 +23,12 @@ const allocDomain: Executor = (call) => {
 
 function allocate(call: Call): TranslatedDomain {
   const device = call.device('device');
-  const domain = call.machine.kernel.createDomain(device, 'unmanaged', call.word('handle'));
-  if (!call.has('dirty-tracking')) return domain;
-  if (!call.machine.services.rules.dirtyTracking || !domain.unit.capabilities().dirtyTracking) {
-    domain.free();
-    throw new Refusal('EOPNOTSUPP', 'DRT-01', `${domain.unit.description.name} tracks no dirty pages in this kernel`, [device.subject]);
+  const { kernel, services } = call.machine;
+  const tracks = call.has('dirty-tracking');
+  if (tracks && !(services.rules.dirtyTracking && device.unit?.capabilities().dirtyTracking)) {
+    throw new Refusal('EOPNOTSUPP', 'DRT-01', `${device.unit?.description.name ?? 'no IOMMU'} tracks no dirty pages in this kernel`, [device.subject]);
   }
-  domain.tracksDirty = true;
-  return domain;
+  return kernel.allocateDomain(device, call.word('handle'), tracks ? 'dirty-tracking' : 'user');
 }
 
 const nameIn = (call: Call, name: string): string => `${call.process.name} ${name}`;

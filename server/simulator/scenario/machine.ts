@@ -51,7 +51,7 @@ export class Machine {
     this.programs = new Programs(this.hostMemory, host, description.owners, memories);
     this.vfio = this.startVfio();
     this.iommufd = new IommufdSubsystem(this.kernel, this.vfio.registry);
-    this.ioasids = ioasidsOf(host, this.kernel.profile, this.kernel);
+    this.ioasids = ioasidsOf(host, this.kernel.profile, this.kernel, this.services.numbers.space);
     this.vfio.iommufdContainers = () => this.iommufd.containerFile(); // CMP-01
     for (const device of this.kernel.devices) this.names.set(device.subject, device.description.name);
   }

@@ -1,6 +1,7 @@
 /**
  * DMA of a mediated device: it has no requester ID and no translation of its own. Its driver pins the page that the guest
  * named through VFIO, and lets the parent device (or the CPU) do the transfer (SBS-02, MDV-20).
+ * "Not using the IOMMU" does not mean no DMA: it means that nobody calls iommu_map (MDV-01, ARG-06).
  */
 import type { DmaDescription } from '../description.js';
 import { Refusal } from '../errno.js';

@@ -80,6 +80,8 @@ const IOMMUFD_VERBS: readonly VerbSpec[] = [
   { verb: 'detach', call: 'VFIO_DEVICE_DETACH_IOMMUFD_PT', doc: 'Detaches a device.', operands: [at('device', 'device|cdev', 'the device or its cdev'), may(key('pasid', 'number', 'only this PASID'))], flags: [], rules: ['CDV-04', 'IFD-51'], example: 'detach gpu' },
   { verb: 'destroy', call: 'IOMMU_DESTROY', doc: 'Destroys an iommufd object.', operands: [at('handle', 'ioas|hwpt', 'the object')], flags: [], rules: ['IFD-10'], example: 'destroy A' },
   { verb: 'iommufd-option', call: 'IOMMU_OPTION', doc: 'Sets an option of the context or of an IOAS.', operands: [at('target', 'ioas|iommufd', 'an IOAS or a context'), at('option', 'word', 'rlimit-mode or huge-pages'), at('value', 'number', '0 or 1')], flags: [], rules: ['IFD-12', 'IFD-13'], example: 'iommufd-option A huge-pages 0' },
+  { verb: 'set-dirty-tracking', call: 'IOMMU_HWPT_SET_DIRTY_TRACKING', doc: 'Switches the recording of written pages on or off, for a page table that was allocated with `dirty-tracking`.', operands: [at('handle', 'hwpt', 'the page table')], flags: ['on', 'off'], rules: ['IFD-70', 'DRT-01'], example: 'set-dirty-tracking H on' },
+  { verb: 'dirty-bitmap', call: 'IOMMU_HWPT_GET_DIRTY_BITMAP', doc: 'Reads which pages of 4 KiB were written to, and forgets it unless `keep`. The value is how many.', operands: [at('handle', 'hwpt', 'the page table'), key('iova', 'number', 'first address'), key('size', 'size', 'bytes')], flags: ['keep'], rules: ['IFD-71', 'DRT-01'], example: 'dirty-bitmap H iova 0x10_0000 size 1MiB' },
   { verb: 'get-hw-info', call: 'IOMMU_GET_HW_INFO', doc: 'What hardware is behind a bound device.', operands: [at('device', 'device|cdev', 'the device')], flags: [], rules: ['IFD-65'], example: 'get-hw-info gpu' },
 ];
 
@@ -138,8 +140,6 @@ const IOASID_VERBS: readonly VerbSpec[] = [
   { verb: 'ioasid-request', call: 'IOASID_REQUEST_ALLOC', doc: 'Asks the device file for a PASID.', operands: [at('handle', 'new ioasid', 'its name from here on'), key('in', 'ioasid-file', 'the file', 'file'), key('from', 'number', 'lowest number', 'min'), key('to', 'number', 'highest number', 'max')], flags: ['short', 'unknown-flags', 'bad-pointer'], rules: ['IOX-10'], example: 'ioasid-request p in f from 1 to 100' },
   { verb: 'ioasid-release', call: 'IOASID_REQUEST_FREE', doc: 'Gives a PASID back to the device file.', operands: [theId, key('in', 'ioasid-file', 'the file', 'file')], flags: ['bad-pointer'], rules: ['IOX-10'], example: 'ioasid-release p in f' },
   { verb: 'ioasid-ioctl', call: 'IOASID_GET_API_VERSION / IOASID_GET_INFO', doc: 'Any other ioctl of the device file.', operands: [at('file', 'ioasid-file', 'the file'), at('command', 'word', 'GET_API_VERSION, GET_INFO, or a number')], flags: [], rules: ['IOX-10'], example: 'ioasid-ioctl f GET_INFO' },
-  { verb: 'alloc-global-pasid', call: 'iommu_alloc_global_pasid()', doc: 'What there is today for the few PASIDs that must mean the same on every device: the lowest free number of the machine. Others belong to a device, and `attach … pasid N` picks them.', operands: [at('handle', 'new ioasid', 'its name from here on'), key('for', 'device', 'the device', 'device')], flags: [], rules: ['PAS-13', 'HIS-04'], example: 'alloc-global-pasid p for gpu' },
-  { verb: 'free-global-pasid', call: 'iommu_free_global_pasid()', doc: 'Frees a global PASID.', operands: [theId], flags: [], rules: ['PAS-13'], example: 'free-global-pasid p' },
 ];
 
 /** Every verb, in the order in which the reference prints them. */

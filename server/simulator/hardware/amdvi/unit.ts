@@ -95,7 +95,7 @@ export class AmdUnit implements IommuUnit, TableWalker {
   // ---------------------------------------------------------------------------------------------- the silicon's side
 
   useIotlb(): void {
-    this.cache = new TranslationCache(this.description.id, LARGEST_INVALIDATION);
+    this.cache = new TranslationCache(this.description.id, { largestOrder: LARGEST_INVALIDATION, remembersFaults: this.description.cachingMode });
   }
 
   translate(request: UnitRequest, sink: TraceSink | null): UnitAnswer {
@@ -191,7 +191,7 @@ export class AmdUnit implements IommuUnit, TableWalker {
     return amdFault(EVENT.pageFault, flags | direction(request), domainId, !suppressed);
   }
 
-  private report(fault: UnitFault, request: UnitRequest, sink: TraceSink): void {
+  report(fault: UnitFault, request: UnitRequest, sink: TraceSink): void {
     sink.push({
       kind: 'fault', floor: 'hardware', subject: this.description.id, verdict: 'fault', code: fault.code, name: fault.name, rules: ['AMD-30', 'AMD-33'],
       text: `event ${fault.name}, flags ${flagText(fault.flags ?? 0)}${fault.recorded ? '' : '; not logged, because the device table entry says so'}`,

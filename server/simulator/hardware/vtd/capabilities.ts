@@ -22,6 +22,8 @@ export interface VtdCapabilities {
   readonly firstStage: boolean;
   readonly secondStage: boolean;
   readonly nested: boolean;
+  /** ECAP.SSADS: the second stage can set accessed and dirty bits. */
+  readonly dirtyTracking: boolean;
   /** 0 = no requests with PASID. */
   readonly pasidBits: number;
 }
@@ -60,6 +62,7 @@ export function vtdCapabilities(unit: IommuDescription): VtdCapabilities {
     // A unit that nests has both stages; one with a first stage only is what emulators offer.
     secondStage: !unit.firstStage || unit.nested,
     nested: unit.nested,
+    dirtyTracking: unit.dirtyTracking,
     pasidBits: unit.pasidBits,
   };
 }

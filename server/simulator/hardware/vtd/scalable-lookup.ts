@@ -11,6 +11,9 @@ import { PASID_DIRECTORY_ENTRY, PASID_ENTRY, SCALABLE_CONTEXT_ENTRY, SCALABLE_RO
 /** PASID entry, PGTT. */
 export const TABLE_TYPE = { firstStage: 1, secondStage: 2, nested: 3, passThrough: 4 } as const;
 
+/** PASID entry, SSADE. */
+export const SETS_DIRTY = 0x200;
+
 /** PASIDs of one PASID table page, and the bits that its directory index leaves over. */
 const PASIDS_IN_TABLE = 64;
 /** A directory of size field n is for PASIDs below 2^(n+13). */
@@ -38,6 +41,8 @@ export class ScalableLookup {
   secondTable = 0;
   firstTable = 0;
   secondLevels = 0;
+  /** SSADE: second-stage leaves get accessed and dirty bits. */
+  setsDirty = false;
   firstLevels = 0;
   /** The request counts as privileged. */
   privileged = false;
@@ -89,6 +94,7 @@ export class ScalableLookup {
     const flags = this.half(4);
     this.type = (low >>> 6) & 7;
     this.secondLevels = ((low >>> 2) & 7) + 2;
+    this.setsDirty = this.capabilities.dirtyTracking && (low & SETS_DIRTY) !== 0;
     this.secondTable = this.pointer(0);
     this.firstTable = this.pointer(4);
     this.firstLevels = ((flags >>> 2) & 3) + 4;

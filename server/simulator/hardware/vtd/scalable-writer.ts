@@ -8,7 +8,7 @@ import { apertureOf, EMPTY, LEAF, levelShift, RadixTable, TABLE, type EntryForma
 import type { VtdCapabilities } from './capabilities.js';
 import type { VtdDriver } from './driver.js';
 import { FIRST_STAGE } from './first-stage.js';
-import { TABLE_TYPE } from './scalable-lookup.js';
+import { SETS_DIRTY, TABLE_TYPE } from './scalable-lookup.js';
 import { IDENTITY_DOMAIN_ID, linesOf } from './table-writer.js';
 
 const TABLE_BITS = FIRST_STAGE.present | FIRST_STAGE.writable | FIRST_STAGE.user | FIRST_STAGE.accessed;
@@ -79,14 +79,14 @@ export class ScalableDeviceTables {
     const page = this.pasidTable(requesterId, pasid);
     const at = ENTRY_HALVES * (pasid % PASIDS_IN_TABLE);
     page.fill(0, at, at + ENTRY_HALVES);
-    if (entry.kind === 'paging') this.writePaging(page, at, entry.table, entry.domainId);
+    if (entry.kind === 'paging') this.writePaging(page, at, entry);
     if (entry.kind === 'identity') {
       page[at] = 1 | ((this.hardware.levels.at(-1)! - 2) << 2) | (TABLE_TYPE.passThrough << 6);
       page[at + 2] = IDENTITY_DOMAIN_ID;
     }
   }
 
-  private writePaging(page: Uint32Array, at: number, table: PageTable, domainId: number): void {
+  private writePaging(page: Uint32Array, at: number, { table, domainId, dirty }: DeviceEntry & { kind: 'paging' }): void {
     const frame = frameOf(table.root);
     page[at + 2] = domainId;
     if (table instanceof FirstStageTable) {
@@ -94,7 +94,7 @@ export class ScalableDeviceTables {
       page[at + 4] = frameLow(frame) | ((table.levels - 4) << 2);
       page[at + 5] = frameHigh(frame);
     } else {
-      page[at] = frameLow(frame) | 1 | ((table.levels - 2) << 2) | (TABLE_TYPE.secondStage << 6);
+      page[at] = frameLow(frame) | 1 | ((table.levels - 2) << 2) | (TABLE_TYPE.secondStage << 6) | (dirty ? SETS_DIRTY : 0);
       page[at + 1] = frameHigh(frame);
     }
   }

@@ -5,7 +5,7 @@ import { addressOf, frameOf, highHalf, lowHalf } from '../../memory/frame.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import type { TraceSink } from '../../trace/events.js';
 import type { UnitAnswer, UnitRequest } from '../architecture.js';
-import { NEEDS, permissionOf } from '../entry-read.js';
+import { NEEDS, permissionOf, READ } from '../entry-read.js';
 import { LEAF_BYTES, LEAF_FRAMES, widthOfLevels, type VtdCapabilities } from './capabilities.js';
 import { vtdFault } from './faults.js';
 import { FirstStage, type FirstStageAccess } from './first-stage.js';
@@ -55,7 +55,15 @@ export class ScalableMode {
     const { entries, secondStage } = this;
     if (frameOf(request.address) >= this.secondFrames()) return this.fault(0x84);
     const code = secondStage.walk(entries.secondTable, entries.secondLevels, request.address, needOf(request), SECOND_STAGE_CODES, sink);
-    return code !== 0 ? this.fault(code) : this.found(request, secondStage.frame, secondStage.level, secondStage.allowed);
+    if (code !== 0) return this.fault(code);
+    return this.found(request, secondStage.frame, secondStage.level, entries.setsDirty ? this.dirtied(request) : secondStage.allowed);
+  }
+
+  /** DRT-01: a leaf that is not dirty yet allows no writing to whoever remembers it, so that the first write comes here. */
+  private dirtied(request: UnitRequest): number {
+    const writes = request.access !== 'read' && request.addressType === 'untranslated';
+    const known = this.secondStage.markDirty(writes) || writes;
+    return known ? this.secondStage.allowed : this.secondStage.allowed & READ;
   }
 
   private first(request: UnitRequest, sink: TraceSink | null): UnitAnswer {

@@ -19,6 +19,8 @@ export interface WalkCodes {
 export const LEGACY_CODES: WalkCodes = { topUnreadable: 0x03, unreadable: 0x07, noWrite: 0x05, noRead: 0x06, reserved: 0x0c };
 
 const PAGE_SIZE_BIT = 0x80;
+const ACCESSED_BIT = 0x100;
+export const DIRTY_BIT = 0x200;
 const NO_PAGE = new Uint32Array(1024);
 
 /** Walks; where the last walk ended is in the fields, so that nothing is allocated for a request. */
@@ -29,6 +31,9 @@ export class SecondStage {
   level = 0;
   /** READ | WRITE that every entry of the way agreed to. */
   allowed = 0;
+  /** Where the leaf is: frame of its table, its index. */
+  private leafTable = 0;
+  private leafIndex = 0;
 
   /** By level: bits of the low half that must be clear in a pointer, and in a leaf; bits of the high half in either. */
   private readonly tableReserved: readonly number[];
@@ -71,6 +76,10 @@ export class SecondStage {
       const code = this.check(entryLow, entryHigh, level, leaf, need, codes);
       if (sink !== null) this.trace(sink, table, level, index, [entryLow, entryHigh], leaf, noteOf(entryLow, need, code, leaf ? level : 0), code);
       if (code !== 0 || this.allowed === 0) return code;
+      if (leaf) {
+        this.leafTable = table;
+        this.leafIndex = index;
+      }
       table = frameOfEntry(entryLow, entryHigh);
       if (leaf) {
         this.level = level;
@@ -78,6 +87,13 @@ export class SecondStage {
         return 0;
       }
     }
+  }
+
+  /** DRT-01: the leaf that the last walk ended at says dirty from now on. @returns whether it did before */
+  markDirty(on: boolean): boolean {
+    const before = ((this.memory.page(this.leafTable)?.[2 * this.leafIndex] ?? 0) & DIRTY_BIT) !== 0;
+    if (on && !before) this.memory.pageForWriting(this.leafTable)[2 * this.leafIndex]! |= DIRTY_BIT | ACCESSED_BIT;
+    return before;
   }
 
   private check(low: number, high: number, level: number, leaf: boolean, need: number, codes: WalkCodes): number {

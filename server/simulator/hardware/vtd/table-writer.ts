@@ -1,13 +1,15 @@
 /** What Linux's VT-d driver writes: root, context and second-stage entries (hw-x86 4.1, 4.2; LNX-05, LNX-10). */
-import { frameHigh, frameLow, frameOf, frameOfEntry } from '../../memory/frame.js';
+import type { AddressRange, Iova } from '../../memory/address.js';
+import { addressOf, frameHigh, frameLow, frameOf, frameOfEntry } from '../../memory/frame.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import type { DeviceEntry, DriverProfile } from '../architecture.js';
 import { optionWords } from '../command-line.js';
 import { READ, WRITE } from '../entry-read.js';
 import { apertureOf, EMPTY, LEAF, levelShift, RadixTable, TABLE, type EntryFormat, type TableRules } from '../radix-table.js';
-import { widthOfLevels, type VtdCapabilities } from './capabilities.js';
+import { LEAF_BYTES, widthOfLevels, type VtdCapabilities } from './capabilities.js';
 import { TRANSLATION_TYPE } from './device-lookup.js';
 import type { VtdDriver } from './driver.js';
+import { DIRTY_BIT } from './second-stage.js';
 
 const PAGE_SIZE_BIT = 0x80;
 const SNOOP_BIT = 0x800;
@@ -63,6 +65,18 @@ export function domainLevels({ levels, addressWidth }: VtdCapabilities): number 
 export class SecondStageTable extends RadixTable {
   constructor(memory: PhysicalMemory, private readonly format: SecondStageFormat, rules: Omit<TableRules, 'format'>) {
     super(memory, { ...rules, format });
+  }
+
+  takeDirty(iova: Iova, size: bigint, clear: boolean): readonly AddressRange<Iova>[] {
+    const found: AddressRange<Iova>[] = [];
+    this.eachLeaf((page, index, frame, level) => {
+      const start = addressOf(frame) as Iova;
+      const last = (start + LEAF_BYTES[level]! - 1n) as Iova;
+      if ((page[2 * index]! & DIRTY_BIT) === 0 || last < iova || start >= iova + size) return;
+      if (clear) page[2 * index]! &= ~DIRTY_BIT;
+      found.push({ start, last });
+    });
+    return found;
   }
 
   get snooped(): boolean {

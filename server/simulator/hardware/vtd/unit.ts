@@ -4,7 +4,7 @@ import { overlaps, type PhysicalAddress } from '../../memory/address.js';
 import { addressOf, frameOf, lowHalf } from '../../memory/frame.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import type { TraceSink } from '../../trace/events.js';
-import type { DeviceEntry, DriverProfile, IommuArchitecture, IommuUnit, PageTable, UnitAnswer, UnitCapabilities, UnitFault, UnitRequest } from '../architecture.js';
+import type { DeviceEntry, DriverProfile, IommuArchitecture, IommuUnit, PageTable, TableUse, UnitAnswer, UnitCapabilities, UnitFault, UnitRequest } from '../architecture.js';
 import { interruptRemappingAllowed, optionWords } from '../command-line.js';
 import { NEEDS, permissionOf, READ, WRITE } from '../entry-read.js';
 import { TranslationCache, type TableWalker } from '../iotlb-translation.js';
@@ -85,9 +85,16 @@ export class VtdUnit implements IommuUnit, TableWalker {
     };
   }
 
-  createPageTable(): PageTable {
-    const newTable = this.scalable && this.hardware.firstStage ? newFirstStage : newSecondStage;
+  createPageTable(use: TableUse = 'kernel'): PageTable {
+    const newTable = this.prefersFirstStage(use) ? newFirstStage : newSecondStage;
     return newTable(this.memory, this.hardware, this.driver, this.profile);
+  }
+
+  /** With both stages there is a choice: older drivers keep the first for the kernel, and dirty bits are the second's (DRT-02). */
+  private prefersFirstStage(use: TableUse): boolean {
+    const { firstStage, secondStage } = this.hardware;
+    if (!this.scalable || !firstStage || !secondStage) return this.scalable && firstStage;
+    return use === 'kernel' || (use === 'user' && this.driver.firstStageForUsers);
   }
 
   setDeviceEntry(requesterId: number, entry: DeviceEntry): void {
@@ -129,7 +136,7 @@ export class VtdUnit implements IommuUnit, TableWalker {
   // ---------------------------------------------------------------------------------------------- the silicon's side
 
   useIotlb(): void {
-    this.cache = new TranslationCache(this.description.id, LARGEST_INVALIDATION);
+    this.cache = new TranslationCache(this.description.id, { largestOrder: LARGEST_INVALIDATION, remembersFaults: this.description.cachingMode && !(this.scalable && this.hardware.firstStage) });
   }
 
   translate(request: UnitRequest, sink: TraceSink | null): UnitAnswer {
@@ -199,7 +206,7 @@ export class VtdUnit implements IommuUnit, TableWalker {
     return { kind: 'address', address: request.address as PhysicalAddress, read: true, write: true, pageSize: 4096n };
   };
 
-  private report(fault: UnitFault, request: UnitRequest, sink: TraceSink): void {
+  report(fault: UnitFault, request: UnitRequest, sink: TraceSink): void {
     const { id } = faultReason(fault.code);
     sink.push({
       kind: 'fault', floor: 'hardware', subject: this.description.id, verdict: 'fault', code: fault.code, name: fault.name, rules: ['VTD-30'],

@@ -2,7 +2,7 @@
 import { Refusal } from '../../errno.js';
 import type { IoasidFunction } from './calls.js';
 
-/** Who answers: the allocator of its time, or today's kernel. The proposal has all but the last two. */
+/** Who answers: the allocator of its time, or today's kernel. The proposal has all. */
 export type ModelName = 'merged' | 'uncounted' | 'proposal' | 'today';
 
 interface Replacement {
@@ -12,7 +12,7 @@ interface Replacement {
 
 const perDevice: Replacement = {
   rule: 'HIS-04',
-  text: 'a PASID belongs to one device and whoever attaches picks it (`attach DEVICE to IOAS pasid N`), or it is asked for as a global one (`alloc-global-pasid`)',
+  text: 'a PASID belongs to one device and whoever attaches picks it (`attach DEVICE to HWPT pasid N`), or it is asked for as a global one (`alloc-pasid`)',
 };
 const noSets: Replacement = {
   rule: 'HIS-03',
@@ -28,7 +28,7 @@ const iommufd: Replacement = { rule: 'HIS-02', text: 'the file that was argued a
 const noAllocator: Replacement = { rule: 'HIS-04', text: 'the allocator is gone with drivers/iommu/ioasid.c: one ida gives out global PASIDs' };
 
 /** Today's answers. */
-const TODAY: Readonly<Record<Exclude<IoasidFunction, 'allocateGlobal' | 'freeGlobal'>, Replacement>> = {
+const TODAY: Readonly<Record<IoasidFunction, Replacement>> = {
   allocateSet: noSets, freeSet: noSets, installCapacity: noSets, reserveCapacity: noSets, cancelCapacity: noSets,
   allocate: perDevice, get: perDevice, getIfOwned: noSets, put: perDevice, free: perDevice, find: perDevice, setData: perDevice, state: perDevice,
   attachSpid: guestNumbers, detachSpid: guestNumbers, findBySpid: guestNumbers,
@@ -47,17 +47,11 @@ const ONCE: Readonly<Record<Exclude<ModelName, 'today'>, Readonly<Partial<Record
   },
   proposal: {},
 };
-const laterFunctions: Replacement = { rule: 'PAS-13', text: 'global PASIDs are asked for by name only since 6.6; here `ioasid-alloc` takes every PASID from one space' };
+/** Files and directories; the rest are functions that a module calls. */
+const FILES: ReadonlySet<IoasidFunction> = new Set<IoasidFunction>(['createCgroup', 'moveToCgroup', 'writeCgroupMax', 'readCgroup', 'openDevice', 'closeDevice', 'requestFromDevice', 'releaseToDevice', 'askDevice']);
 
-/**
- * ENOENT: a module that needs an unknown symbol is not loaded, a file that does not exist is not opened.
- */
+/** ENOENT for a file; ENOSYS for a function, whose caller could not even be loaded. */
 export function absent(name: IoasidFunction, model: ModelName): Refusal {
-  const { rule, text } = replacement(name, model);
-  return new Refusal('ENOENT', rule, `this kernel has no such interface: ${text}`);
-}
-
-function replacement(name: IoasidFunction, model: ModelName): Replacement {
-  if (name === 'allocateGlobal' || name === 'freeGlobal') return laterFunctions;
-  return model === 'today' ? TODAY[name] : (ONCE[model][name] ?? onlyProposed);
+  const { rule, text } = model === 'today' ? TODAY[name] : (ONCE[model][name] ?? onlyProposed);
+  return new Refusal(FILES.has(name) ? 'ENOENT' : 'ENOSYS', rule, `this kernel has no such interface: ${text}`);
 }

@@ -15,12 +15,19 @@ interface Allocator {
 }
 
 export class AllocatorBank {
-  private readonly standard: Allocator = { flags: 0, functions: 'default', space: new IdSpace(), sharers: [] };
   /** In the order of registration; the first one is active when there is one. */
   private readonly custom: Allocator[] = [];
-  private active = this.standard;
+  private readonly standard: Allocator;
+  private active: Allocator;
 
-  constructor(private readonly surroundings: IoasidSurroundings) {}
+  /** @param space of the default allocator: also drivers that bind address spaces take of it (IOA-08) */
+  constructor(
+    private readonly surroundings: IoasidSurroundings,
+    space: IdSpace,
+  ) {
+    this.standard = { flags: 0, functions: 'default', space, sharers: [] };
+    this.active = this.standard;
+  }
 
   /** IOA-02: the lowest free number of the range, or INVALID_IOASID. */
   take({ min, max }: IdRange): number {

@@ -5,7 +5,8 @@
 import { Refusal } from '../../errno.js';
 import { AllocatorBank } from './allocator-bank.js';
 import { INVALID_IOASID, type Allocation, type AllocatorOps, type IoasidCalls, type IoasidState, type IoasidSurroundings, type SetNumber, type SetType, type Token } from './calls.js';
-import { rangeFor, type MaxPasids } from './ranges.js';
+import type { IdSpace } from './id-space.js';
+import { rangeFor } from './ranges.js';
 
 interface Entry {
   readonly set: SetNumber | null;
@@ -20,9 +21,9 @@ class MergedAllocator implements IoasidCalls {
 
   constructor(
     protected readonly surroundings: IoasidSurroundings,
-    private readonly maxPasids: MaxPasids,
+    space: IdSpace,
   ) {
-    this.bank = new AllocatorBank(surroundings);
+    this.bank = new AllocatorBank(surroundings, space);
   }
 
   /** IOA-01: no call at all, a variable of the driver. Type, token and quota mean nothing. */
@@ -35,7 +36,7 @@ class MergedAllocator implements IoasidCalls {
 
   /** IOA-02, IOA-08. */
   allocate({ set, range, device, data }: Allocation): number {
-    const id = this.bank.take(rangeFor(range, device, this.maxPasids));
+    const id = this.bank.take(rangeFor(range, device));
     if (id !== INVALID_IOASID) this.entries.set(id, { set, references: 1, data });
     return id;
   }

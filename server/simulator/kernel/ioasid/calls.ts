@@ -105,8 +105,6 @@ export interface IoasidCalls {
   releaseToDevice?(opener: Token, id: number): void;
   /** An ioctl without argument: GET_API_VERSION, GET_INFO, or any number. */
   askDevice?(command: string): number;
-  allocateGlobal?(device: Device): number;
-  freeGlobal?(id: number): void;
 }
 
 export type IoasidFunction = keyof IoasidCalls;

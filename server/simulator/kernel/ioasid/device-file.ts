@@ -1,4 +1,4 @@
-/** `/dev/ioasid` as it was posted (misc device, minor 129): a process asks for PASIDs itself (IOX-10). */
+/** `/dev/ioasid` as it was posted (misc device, minor 129): a process asks for PASIDs itself (IOX-10). What an interface for good has to be was argued in THR-03. */
 import { Refusal } from '../../errno.js';
 import { INVALID_IOASID, type Allocation, type IdRange, type IoasidSurroundings, type SetNumber, type SetType, type Token } from './calls.js';
 

@@ -28,12 +28,14 @@ export class IdSpace {
     return id;
   }
 
-  giveBack(id: number): void {
+  /** @returns false when it was not taken */
+  giveBack(id: number): boolean {
     const at = this.runFrom(id);
     const run = this.runs[at];
-    if (run === undefined || run.first > id) return;
+    if (run === undefined || run.first > id) return false;
     const parts = [{ first: run.first, last: id - 1 }, { first: id + 1, last: run.last }].filter(({ first, last }) => first <= last);
     this.runs.splice(at, 1, ...parts);
+    return true;
   }
 
   /** A free number joins the runs beside it. */

@@ -1,12 +1,12 @@
 /** Which kernel gives out PASIDs how. */
-import type { FunctionDescription, HostDescription, SubjectId } from '../../description.js';
+import type { HostDescription } from '../../description.js';
 import type { KernelProfile } from '../profile.js';
 import { absent, type ModelName } from './absent.js';
 import { CountedAllocator, NoAllocator, UncountedAllocator } from './allocator.js';
 import type { IoasidCalls, IoasidFunction, IoasidSurroundings } from './calls.js';
 import { GlobalPasids } from './global-pasids.js';
+import type { IdSpace } from './id-space.js';
 import { ProposedIoasids } from './proposal.js';
-import { maxPasidsOf, type MaxPasids } from './ranges.js';
 
 export * from './calls.js';
 
@@ -23,13 +23,12 @@ export function offered<F extends IoasidFunction>({ model, calls }: Ioasids, nam
   return found.bind(calls) as NonNullable<IoasidCalls[F]>;
 }
 
-export function ioasidsOf(host: HostDescription, profile: KernelProfile, surroundings: IoasidSurroundings): Ioasids {
-  const functions = new Map(host.functions.map((fn) => [fn.id, fn]));
-  const maxPasids: MaxPasids = (device) => maxPasidsOf(device, (subject: SubjectId): FunctionDescription | undefined => functions.get(subject));
-  if (host.kernel.ioasid === 'sets-2021') return { model: 'proposal', calls: new ProposedIoasids(surroundings, maxPasids, hasHostSet(host)) };
-  if (profile.ioasids === 'global') return { model: 'today', calls: new GlobalPasids(surroundings, maxPasids) };
+/** @param space the machine's PASIDs, of which drivers take as well that bind address spaces or attach auxiliary domains (IOA-08) */
+export function ioasidsOf(host: HostDescription, profile: KernelProfile, surroundings: IoasidSurroundings, space: IdSpace): Ioasids {
+  if (host.kernel.ioasid === 'sets-2021') return { model: 'proposal', calls: new ProposedIoasids(surroundings, space, hasHostSet(host)) };
+  if (profile.ioasids === 'global') return { model: 'today', calls: new GlobalPasids(surroundings, space) };
   if (host.kernel.buildOptions.findLast((option) => /^!?IOASID$/.test(option)) === '!IOASID') return { model: 'merged', calls: new NoAllocator() };
-  return profile.ioasids === 'counted' ? { model: 'merged', calls: new CountedAllocator(surroundings, maxPasids) } : { model: 'uncounted', calls: new UncountedAllocator(surroundings, maxPasids) };
+  return profile.ioasids === 'counted' ? { model: 'merged', calls: new CountedAllocator(surroundings, space) } : { model: 'uncounted', calls: new UncountedAllocator(surroundings, space) };
 }
 
 /** IOX-11: VT-d in scalable mode. */

@@ -12,7 +12,8 @@ import {
 import { IoasidCgroups } from './cgroup.js';
 import { IoasidDeviceFile } from './device-file.js';
 import { duplicate, Notifications, PendingNotifiers, type NotifierEvent } from './notifications.js';
-import { rangeFor, type MaxPasids } from './ranges.js';
+import type { IdSpace } from './id-space.js';
+import { rangeFor } from './ranges.js';
 import { IoasidSets, nameInSet, type Ioasid, type IoasidSet } from './sets.js';
 
 /** PID_MAX_DEFAULT: as many processes as there are by default, so as many address spaces that the host binds (IOX-11). */
@@ -32,10 +33,10 @@ export class ProposedIoasids implements IoasidCalls {
 
   constructor(
     private readonly surroundings: IoasidSurroundings,
-    private readonly maxPasids: MaxPasids,
+    space: IdSpace,
     hostHasSet: boolean,
   ) {
-    this.bank = new AllocatorBank(surroundings);
+    this.bank = new AllocatorBank(surroundings, space);
     this.capacity = new Capacity(surroundings);
     this.sets = new IoasidSets(this.capacity, surroundings);
     this.cgroups = new IoasidCgroups(this.capacity, surroundings);
@@ -79,7 +80,7 @@ export class ProposedIoasids implements IoasidCalls {
       return this.failed(`the set holds ${set.members.size} of at most ${set.quota}`);
     }
     if (!this.charged(set, caller)) return INVALID_IOASID;
-    const id = this.bank.take(rangeFor(range, device, this.maxPasids));
+    const id = this.bank.take(rangeFor(range, device));
     if (id === INVALID_IOASID) {
       this.uncharge(set);
       return this.failed('no number of the range is free');
@@ -91,7 +92,7 @@ export class ProposedIoasids implements IoasidCalls {
     return id;
   }
 
-  /** IOX-09: only a process that owns the set is charged, and only it may allocate. */
+  /** IOX-09: only a process that owns the set is charged, and only it may allocate: nobody on behalf of another (THR-01). */
   private charged(set: IoasidSet, caller: Token): boolean {
     if (set.token === null) return true;
     try {

@@ -111,7 +111,7 @@ export class CdevFile implements OpenFile {
   /** VFIO_DEVICE_ATTACH_IOMMUFD_PT (CDV-03). @returns the id that is written back: the hwpt's, or of an emulated device the same */
   attach(request: AttachRequest): number {
     const bound = this.needBound();
-    if (this.checkPasid(request, SIZE.ATTACH, SIZE.ATTACH_PASID, 'CDV-03')) return this.attachPasid(bound, request.pt);
+    if (this.checkPasid(request, SIZE.ATTACH, SIZE.ATTACH_PASID, 'CDV-03')) return this.attachPasid(bound, request.pt, request.pasid ?? 0);
     if (bound instanceof Access) {
       bound.attachTo(request.pt);
       return request.pt;
@@ -122,8 +122,8 @@ export class CdevFile implements OpenFile {
   /** VFIO_DEVICE_DETACH_IOMMUFD_PT (CDV-04): also when nothing is attached. */
   detach(request: DetachRequest): void {
     const bound = this.needBound();
-    // PAS-06: no PASID is ever attached (see attachPasid), and detaching one that is not does nothing.
     if (!this.checkPasid(request, SIZE.DETACH, SIZE.DETACH_PASID, 'CDV-04')) bound.detach();
+    else if (!(bound instanceof Access)) bound.detachPasid(request.pasid ?? 0); // PAS-06
   }
 
   private needBound(): BoundDevice | Access {
@@ -143,12 +143,11 @@ export class CdevFile implements OpenFile {
     return true;
   }
 
-  /** PAS-02. No modelled unit has PASID tables, so this always ends at a check of the kernel's (PAS-03, PAS-04, PAS-16). */
-  private attachPasid(bound: BoundDevice | Access, pt: number): never {
+  /** PAS-02. */
+  private attachPasid(bound: BoundDevice | Access, pt: number, pasid: number): number {
     const { device } = this.registered;
     if (bound instanceof Access) throw new Refusal('EOPNOTSUPP', 'CDV-03', `${device.name} has no PASIDs`, [device.subject]);
-    bound.checkPasidTarget(pt);
-    throw new Refusal('EOPNOTSUPP', 'PAS-16', `${device.unit?.description.name ?? 'no IOMMU'} translates no PASIDs of ${device.name}`, [device.subject]);
+    return bound.attachPasid(pt, pasid).id;
   }
 
   // ---------------------------------------------------------------------------------------------- close

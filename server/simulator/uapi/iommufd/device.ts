@@ -7,6 +7,7 @@ import type { IommufdContext } from './context.js';
 import { allocatePagingHwpt, AUTOMATIC, Hwpt } from './hwpt.js';
 import { Ioas } from './ioas.js';
 import { IommufdObject } from './objects.js';
+import { checkBesidePasids, PasidRecords } from './pasid-attach.js';
 
 /** OWN-47, IFD-30: the kernel's words when the administrator accepts the risk. */
 const INSECURE_INTERRUPTS =
@@ -18,8 +19,12 @@ export class AttachedGroup {
   /** Members that asked for it; all devices of the group use it. */
   readonly attached = new Set<BoundDevice>();
   bound = 0;
+  /** What PASIDs of the group are attached to. */
+  readonly pasids: PasidRecords;
 
-  constructor(readonly group: Group) {}
+  constructor(readonly group: Group) {
+    this.pasids = new PasidRecords(group);
+  }
 }
 
 /** IOMMU_OBJ_DEVICE: a device whose DMA this context owns. */
@@ -43,6 +48,7 @@ export class BoundDevice extends IommufdObject {
 
   /** `iommufd_device_unbind`: detaches as well (CDV-05). */
   unbind(): void {
+    this.membership.pasids.detachAll(this);
     this.detach();
     this.drop();
     this.context.objects.remove(this);
@@ -122,6 +128,7 @@ export class BoundDevice extends IommufdObject {
     if (membership.hwpt === null) {
       try {
         refuseFaultsOfFunctions(hwpt, this.device);
+        checkBesidePasids(hwpt, this.device, membership.pasids);
         membership.group.attach(hwpt.domain);
       } catch (refusal) {
         hwpt.ioas.table.space.unreserve(this);
@@ -143,6 +150,7 @@ export class BoundDevice extends IommufdObject {
     if (moves) reserveForAll(hwpt.ioas, membership.attached);
     try {
       refuseFaultsOfFunctions(hwpt, this.device);
+      checkBesidePasids(hwpt, this.device, membership.pasids);
       membership.group.replace(hwpt.domain);
     } catch (refusal) {
       if (moves) unreserveForAll(hwpt.ioas, membership.attached);
@@ -156,19 +164,13 @@ export class BoundDevice extends IommufdObject {
     }
   }
 
-  /**
-   * What ATTACH with a PASID asks of its target before the IOMMU core is asked.
-   * @throws Refusal ENOENT, EINVAL (PAS-03, PAS-04)
-   */
-  checkPasidTarget(target: number): void {
-    const object = this.context.objects.find(target);
-    const offenders = [this.device.subject];
-    if (object === undefined) throw new Refusal('ENOENT', 'IFD-40', `no object has the id ${target}`, offenders);
-    if (object instanceof Ioas) throw new Refusal('EINVAL', 'PAS-04', 'page tables that the kernel makes for an IOAS serve no PASIDs', offenders);
-    if (!(object instanceof Hwpt)) throw new Refusal('EINVAL', 'IFD-40', `the object ${target} is a ${object.kind}`, offenders);
-    if (!object.options.pasid) throw new Refusal('EINVAL', 'PAS-03', `the hwpt ${target} was not allocated for PASIDs`, offenders);
-    const { hwpt } = this.membership;
-    if (hwpt !== null && !hwpt.options.pasid) throw new Refusal('EINVAL', 'PAS-03', `${this.device.name} itself is attached to hwpt ${hwpt.id}, which was not allocated for PASIDs`, offenders);
+  /** With a PASID (PAS-02). @throws Refusal */
+  attachPasid(target: number, pasid: number): Hwpt {
+    return this.membership.pasids.attach(this, target, pasid, this.membership.hwpt);
+  }
+
+  detachPasid(pasid: number): void {
+    this.membership.pasids.detach(this, pasid);
   }
 
   /** IFD-51; of a device that is not attached, nothing (CDV-04). */

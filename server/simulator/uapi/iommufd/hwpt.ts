@@ -56,7 +56,7 @@ export class Hwpt extends IommufdObject {
  */
 export function allocatePagingHwpt(context: IommufdContext, ioas: Ioas, device: Device, options: HwptOptions, attach?: (hwpt: Hwpt) => () => void): Hwpt {
   refuseMissingStage(context, device);
-  const domain = context.kernel.allocateDomain(device, `iommufd of ${context.ownerName}, IOAS ${ioas.id}`);
+  const domain = context.kernel.allocateDomain(device, `iommufd of ${context.ownerName}, IOAS ${ioas.id}`, options.dirtyTracking ? 'dirty-tracking' : 'user');
   // IFD-42.
   if (device.unit?.capabilities().enforceCacheCoherency) domain.enforcesCoherency = true;
   const hwpt = context.objects.add(new Hwpt(ioas, domain, options));

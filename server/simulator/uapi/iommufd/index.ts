@@ -122,7 +122,7 @@ export class IommufdSubsystem {
 
   // ---------------------------------------------------------------------------------------------- page tables
 
-  /** IFD-60. */
+  /** IFD-60. Whoever uses the device says what page table it wants (ARG-02). */
   hwptAlloc(process: Process, fd: number, call: tables.HwptAllocCall): { id: number } {
     return { id: tables.allocate(this.enter(process, fd, 'IOMMU_HWPT_ALLOC', call), call) };
   }
@@ -134,12 +134,12 @@ export class IommufdSubsystem {
 
   /** IFD-70. */
   setDirtyTracking(process: Process, fd: number, call: Envelope & { readonly hwpt: number }): void {
-    tables.setDirtyTracking(this.enter(process, fd, 'IOMMU_HWPT_SET_DIRTY_TRACKING', call), call.hwpt);
+    tables.setDirtyTracking(this.enter(process, fd, 'IOMMU_HWPT_SET_DIRTY_TRACKING', call), call.hwpt, ((call.flags ?? 0) & 1) !== 0);
   }
 
   /** IFD-71. */
-  getDirtyBitmap(process: Process, fd: number, call: tables.DirtyBitmapCall): void {
-    tables.dirtyBitmap(this.enter(process, fd, 'IOMMU_HWPT_GET_DIRTY_BITMAP', call), call);
+  getDirtyBitmap(process: Process, fd: number, call: tables.DirtyBitmapCall): { dirtyPages: bigint } {
+    return { dirtyPages: tables.dirtyBitmap(this.enter(process, fd, 'IOMMU_HWPT_GET_DIRTY_BITMAP', call), call) };
   }
 
   /** IFD-72. */

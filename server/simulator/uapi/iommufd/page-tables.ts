@@ -2,7 +2,7 @@
 import type { IommuArchitectureName } from '../../description.js';
 import { Refusal } from '../../errno.js';
 import type { Device } from '../../kernel/core.js';
-import { ADDRESS_MAX, hex } from '../../memory/address.js';
+import { ADDRESS_MAX, hex, type AddressRange, type Iova } from '../../memory/address.js';
 import type { Process } from '../process.js';
 import type { IommufdContext } from './context.js';
 import { BoundDevice } from './device.js';
@@ -109,20 +109,42 @@ export function hardwareInfo(context: IommufdContext, call: HardwareInfoCall): H
   };
 }
 
-/** IFD-70. No modelled domain records dirty pages. @throws Refusal ENOENT, EOPNOTSUPP */
-export function setDirtyTracking(context: IommufdContext, id: number): never {
-  throw noDirtyPages(findHwpt(context, id), 'IFD-70');
+/** IFD-70, DRT-01. @throws Refusal ENOENT, EOPNOTSUPP */
+export function setDirtyTracking(context: IommufdContext, id: number, on: boolean): void {
+  const hwpt = findHwpt(context, id);
+  if (!hwpt.domain.tracksDirty || hwpt.domain.recordDirty === undefined) throw noDirtyPages(hwpt, 'IFD-70');
+  hwpt.domain.recordDirty(on);
 }
 
-/** IFD-71. @throws Refusal ENOENT, EOVERFLOW, EINVAL, EOPNOTSUPP */
-export function dirtyBitmap(context: IommufdContext, call: DirtyBitmapCall): never {
+/** IFD-71. @returns bits that are set: pages of `pageSize` bytes that were written to. @throws Refusal ENOENT, EOVERFLOW, EINVAL, EOPNOTSUPP */
+export function dirtyBitmap(context: IommufdContext, call: DirtyBitmapCall): bigint {
   const hwpt = findHwpt(context, call.hwpt);
   const { iova, length, pageSize } = call;
   const { alignment } = hwpt.ioas.table;
   if (length === 0n || iova + length - 1n > ADDRESS_MAX) throw new Refusal('EOVERFLOW', 'IFD-71', `IOVA ${hex(iova)} size ${hex(length)} is no range of 64 bits`);
   if (((iova | (iova + length)) & (alignment - 1n)) !== 0n) throw new Refusal('EINVAL', 'IFD-71', `IOVA ${hex(iova)} size ${hex(length)} is not aligned to ${alignment} bytes`);
   if (pageSize === 0n || iova % pageSize !== 0n || (iova + length) % pageSize !== 0n) throw new Refusal('EINVAL', 'IFD-71', `the range is not made of pages of ${pageSize} bytes`);
-  throw noDirtyPages(hwpt, 'IFD-71');
+  const { domain } = hwpt;
+  if (!domain.tracksDirty || domain.takeDirty === undefined) throw noDirtyPages(hwpt, 'IFD-71');
+  const dirty = domain.takeDirty(iova as Iova, length, ((call.flags ?? 0) & NO_CLEAR) === 0);
+  return countPages(dirty, { start: iova, last: iova + length - 1n }, pageSize);
+}
+
+/** IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR */
+const NO_CLEAR = 1;
+
+/** Pages of `pageSize` bytes inside `within` that the ranges, which ascend, touch. */
+function countPages(ranges: readonly AddressRange[], within: AddressRange, pageSize: bigint): bigint {
+  let count = 0n;
+  let next = within.start / pageSize;
+  for (const { start, last } of ranges) {
+    const first = (start > within.start ? start : within.start) / pageSize;
+    const end = (last < within.last ? last : within.last) / pageSize + 1n;
+    const from = first > next ? first : next;
+    if (end > from) count += end - from;
+    next = end > next ? end : next;
+  }
+  return count;
 }
 
 const noDirtyPages = (hwpt: Hwpt, rule: string): Refusal =>

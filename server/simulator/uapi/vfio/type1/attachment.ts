@@ -44,7 +44,7 @@ export class HardwareAttachment implements Attachment {
   }
 }
 
-/** K5 of MDV-20: the domain is attached to the parent, whole. */
+/** K5 of MDV-20: the domain is attached to the parent, whole. What is done depends on how the device was made (MDV-02, ARG-01). */
 export class ParentAttachment implements Attachment {
   /** VFT-11: read from the mediated device's group, so the parent's MSI window is not among them. */
   readonly reservedRegions: readonly ReservedRegion[] = [];
@@ -67,7 +67,7 @@ export class ParentAttachment implements Attachment {
   }
 }
 
-/** K6 of MDV-20: the domain is attached to one PASID of the parent, which all its mediated devices in the domain share. */
+/** K6 of MDV-20, MDV-03: the domain is attached to one PASID of the parent, which all its mediated devices in the domain share. */
 export class AuxAttachment implements Attachment {
   readonly reservedRegions: readonly ReservedRegion[] = [];
 

@@ -24,8 +24,13 @@ export function map(state: Type1State, process: Process, request: DmaMapRequest)
     throw new Refusal('EEXIST', 'VFT-40', `${hex(there.start)} .. ${hex(there.last)} is mapped already`, there.value.origin === undefined ? [] : [there.value.origin]);
   }
   if (state.available === 0) refuse('ENOSPC', 'the container has no mapping left (dma_entry_limit)', 'VFT-41');
-  if (!isUsable(state.iovaList, range)) refuse('EINVAL', `${hex(range.start)} .. ${hex(range.last)} is not within the usable ranges of the container`, 'VFT-22');
+  if (!isUsable(state.iovaList, range)) refuse('EINVAL', `${hex(range.start)} .. ${hex(range.last)} is ${whyUnusable(state, range)}`, 'VFT-22');
   record(state, process, range, request);
+}
+
+function whyUnusable({ iovaList }: Type1State, range: AddressRange): string {
+  const highest = iovaList.at(-1)?.last;
+  return highest !== undefined && range.last > highest ? `beyond the highest address that the IOMMU translates for the container, ${hex(highest)}` : 'not within the usable ranges of the container';
 }
 
 function checkRequest(state: Type1State, request: DmaMapRequest): void {
