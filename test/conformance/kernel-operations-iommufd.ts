@@ -93,7 +93,7 @@ const TABLES: Readonly<Record<string, Operation>> = {
     return { outputs: { data_type: info.dataType, data_len: info.dataLength, caps: hex(info.capabilities), max_pasid_log2: info.maxPasidLog2 } };
   },
   dirty_tracking: (call) => call.machine.iommufd.setDirtyTracking(call.guest.process, fd(call, 'f'), { flags: integer(call, 'flags', 1), hwpt: integer(call, 'hwpt', 0) }),
-  dirty_bitmap: (call) => call.machine.iommufd.getDirtyBitmap(call.guest.process, fd(call, 'f'), {
+  dirty_bitmap: (call) => void call.machine.iommufd.getDirtyBitmap(call.guest.process, fd(call, 'f'), {
     flags: integer(call, 'flags', 0), hwpt: integer(call, 'hwpt', 0), iova: number(call, 'iova', 0n), length: number(call, 'len', 4096n), pageSize: number(call, 'page', 4096n),
   }),
   hwpt_invalidate: (call) => call.machine.iommufd.hwptInvalidate(call.guest.process, fd(call, 'f'), { hwpt: integer(call, 'hwpt', 0), entryLength: integer(call, 'elen', 24), entries: integer(call, 'n', 1) }),

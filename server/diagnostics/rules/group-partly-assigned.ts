@@ -6,13 +6,16 @@ import type { FunctionDescription, OwnerDescription, PciAddress } from '../../si
 
 const sameSlot = (a: PciAddress, b: PciAddress | undefined): boolean => a.segment === b?.segment && a.bus === b.bus && a.device === b.device;
 
-/** Other functions of the same card in the same group that nobody has: other cards are `group/not-alone`'s. */
+/**
+ * Other functions of the same card in the same group that nobody has: other cards are `group/not-alone`'s. Who bound one to VFIO or pci-stub
+ * knows that it goes along.
+ */
 function leftOver(facts: Facts, device: string): FunctionDescription[] {
   const taken = new Set(facts.description.owners.flatMap((each) => each.assigned.map((entry) => entry.device)));
   const card = facts.fn(device)?.address;
   return (facts.group(device)?.members ?? []).flatMap((member) => {
     const fn = facts.fn(member);
-    return fn === undefined || isBridge(fn) || taken.has(member) || !sameSlot(fn.address, card) ? [] : [fn];
+    return fn === undefined || isBridge(fn) || taken.has(member) || facts.driverAtStart(member) !== null || !sameSlot(fn.address, card) ? [] : [fn];
   });
 }
 

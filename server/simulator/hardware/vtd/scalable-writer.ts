@@ -1,7 +1,7 @@
 /** What Linux's VT-d driver writes in scalable mode: PASID tables and first-stage entries (hw-x86 4.1, 4.2, LNX-04). */
 import { frameHigh, frameLow, frameOf, frameOfEntry } from '../../memory/frame.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
-import type { DeviceEntry, DriverProfile, PageTable } from '../architecture.js';
+import type { DeviceEntry, DriverProfile } from '../architecture.js';
 import { optionWords } from '../command-line.js';
 import { READ, WRITE } from '../entry-read.js';
 import { apertureOf, EMPTY, LEAF, levelShift, RadixTable, TABLE, type EntryFormat } from '../radix-table.js';
