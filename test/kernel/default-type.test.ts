@@ -87,7 +87,7 @@ describe('what drivers insist on', () => {
     expect(write(booted({ buildOptions: ['!IOMMU_DMA'] }), 'DMA')).toBe('EINVAL TYP-09');
   });
 
-  test('DOM-25: a type that nobody named gives way to DMA', () => {
+  test('DOM-13, DOM-25: a type that nobody named gives way to DMA', () => {
     const machine = booted({ architecture: 'virtio-iommu', commandLine: 'iommu=pt', unit: { passThrough: false } });
     expect(typeOf(machine)).toBe('DMA');
     expect(machine.kernel.log).toContain('iommu: Failed to allocate default IOMMU domain of type 4 for group (null) - Falling back to IOMMU_DOMAIN_DMA');
@@ -103,7 +103,7 @@ describe('what drivers insist on', () => {
   });
 });
 
-describe('TYP-09, TYP-11: writing a type that a device cannot have', () => {
+describe('DOM-23, TYP-09, TYP-11: writing a type that a device cannot have', () => {
   const outside = [rootPort('rp', '00:01.0', 1, { externalFacing: true }), gpu];
 
   test.each([['6.1', true], ['6.6', true], ['6.12', false]])('%s', (version, told) => {

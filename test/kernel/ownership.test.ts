@@ -39,7 +39,7 @@ const EVENTS: Readonly<Record<string, (m: Machine) => void>> = {
   attach: ({ group, newDomain }) => group.attach(newDomain()),
 };
 
-describe('OWN-01 .. OWN-09: state by event (section 6.1)', () => {
+describe('OWN-01 .. OWN-09, OWN-24, OWN-31: state by event (section 6.1)', () => {
   test.each([
     ['Free', 'ok', 'ok', 'ok', 'ok', 'ok', 'ok'],
     ['Kernel', 'ok', 'ok', 'EPERM OWN-04', 'EPERM OWN-05', 'EPERM OWN-05', 'ok'],

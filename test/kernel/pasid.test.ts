@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { UnitRequest } from '../../server/simulator/hardware/architecture.js';
 import { attachRules } from '../../server/simulator/kernel/attach-history.js';
+import { checkTakesFaults } from '../../server/simulator/kernel/io-page-faults.js';
 import { checkPasidCall, maxPasids, type AttachHandle } from '../../server/simulator/kernel/pasid.js';
 import { PasidNumbers } from '../../server/simulator/kernel/pasid-numbers.js';
 import { PROFILES } from '../../server/simulator/kernel/profile.js';
@@ -114,6 +115,11 @@ describe('what units of VT-d in scalable mode leave out', () => {
   });
 });
 
+test.each([['5.13', true, true], ['5.13', false, false], ['6.19', false, true]])('COH-01, COH-02: with %s and snoop control %s, CACHE_COHERENCY is %s', (version, snoopControl, expected) => {
+  const { device } = boot({ functions, version, commandLine: 'intel_iommu=on', unit: { snoopControl } });
+  expect(device('a').unit!.capabilities()).toMatchObject({ cacheCoherency: expected, enforceCacheCoherency: snoopControl });
+});
+
 test('COH-03, VTD-31: leaves of a domain that enforces coherency carry SNP', () => {
   const { kernel, device } = boot({ functions, version: '6.19', commandLine: 'intel_iommu=on' });
   const domain = kernel.allocateDomain(device('a'), 'D');
@@ -123,4 +129,9 @@ test('COH-03, VTD-31: leaves of a domain that enforces coherency carry SNP', () 
   const seen: unknown[] = [];
   device('a').unit!.translate(read(device('a').requesterIds[0]!, 0n), { push: (event) => void seen.push(event) });
   expect(JSON.stringify(seen, (_key, value: unknown) => (typeof value === 'bigint' ? `0x${value.toString(16)}` : value))).toContain('0x100803');
+});
+
+test.each([['6.6', 'EOPNOTSUPP IOPF-03'], ['6.19', 'ENODEV IOPF-03']])('IOPF-03: who may have page requests reported, %s', (version, expected) => {
+  const { kernel, device } = scalable(version);
+  expect(answer(() => checkTakesFaults(attachRules(kernel.profile), device('a')))).toBe(expected);
 });

@@ -66,7 +66,7 @@ export interface PageTable {
   /**
    * Writes leaves for [iova, iova+size), each the largest that fits (LNX-10, MAP-02). All three are multiples of the
    * smallest page. `origin` is remembered for `leaves`.
-   * @returns the errno of the page-table code on a collision or an address beyond the table; nothing is left mapped then.
+   * @returns the errno of the page-table code on a collision or an address beyond the table; nothing is left mapped then (MAP-04).
    */
   map(iova: Iova, physical: PhysicalAddress, size: bigint, permission: Permission, origin?: SubjectId): Errno | null;
   /** @returns bytes unmapped: whole leaves, stopping at the first hole (UNM-02); may exceed `size`. */

@@ -1,6 +1,6 @@
 /** What the kernel knows of drivers by name: which of them leave DMA to their user. */
 
-/** OWN-10: drivers that set `driver_managed_dma`, by the name that `driver` links show. Port drivers and stubs never do DMA. */
+/** OWN-10: drivers that set `driver_managed_dma`, by the name that `driver` links show. Port drivers and stubs never do DMA (OWN-12). */
 const DRIVER_MANAGED_DMA: ReadonlySet<string> = new Set([
   'vfio-pci', 'mlx5_vfio_pci', 'hisi-acc-vfio-pci', 'pds-vfio-pci', 'virtio-vfio-pci', 'qat_vfio_pci', 'nvgrace-gpu-vfio-pci', 'xe-vfio-pci',
   'vfio-platform', 'vfio-amba', 'vfio-fsl-mc', 'vfio-cdx', 'pci-stub', 'pcieport',

@@ -60,7 +60,7 @@ function checkSingleUnbound(group: IommuGroup, becomesLazy: boolean, maker: Doma
   }
 }
 
-/** TYP-05, TYP-06 since 6.5: nobody may own the group, neither a user nor a driver that does DMA. */
+/** TYP-05, TYP-06 since 6.5 (OWN-08: host drivers count as well): nobody may own the group, neither a user nor a driver that does DMA. */
 function checkUnowned(group: IommuGroup): void {
   if (group.devices.length === 0) throw refuse('EPERM', 'TYP-05', `IOMMU group ${group.id} is empty`);
   if (group.ownerCount !== 0) throw refuse('EPERM', 'TYP-06', `IOMMU group ${group.id} is in use by ${group.owner === null ? 'a driver' : 'a user'}`, group);

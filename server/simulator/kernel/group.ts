@@ -96,7 +96,7 @@ export class IommuGroup implements Group {
 
   // ---------------------------------------------------------------------------------------------- ownership
 
-  /** `iommu_device_use_default_domain`, when a driver binds (OWN-01, OWN-02). @throws Refusal EBUSY */
+  /** `iommu_device_use_default_domain`, when a driver binds (OWN-01, OWN-02, OWN-22, OWN-23, OWN-24, OWN-25). @throws Refusal EBUSY */
   useDefaultDomain(device: Device, driver: string): void {
     if (this.ownerless() || managesDma(driver)) return;
     if (this.defaultDomain === null && this.surroundings.profile.bindWithoutDomain === 'deferred') {

@@ -24,6 +24,7 @@ function isActive(unit: IommuDescription, kernel: KernelDescription, topology: T
   }
 }
 
+/** CMD-11. */
 const isSwitchedOff = (commandLine: CommandLine): boolean => hasWord(commandLine, 'iommu', 'off');
 
 /** By the command line, else by the build option, which distributions set. */

@@ -54,16 +54,6 @@ export class GroupPasids {
     return found.handle;
   }
 
-  /** PAS-10: whom faults without PASID go to; kept under number 0. @throws Refusal EBUSY */
-  keepRequesterHandle(handle: AttachHandle): void {
-    if (this.attachments.has(NO_PASID)) throw new Refusal('EBUSY', 'PAS-10', `IOMMU group ${this.group.id} has an attach handle already`);
-    this.attachments.set(NO_PASID, { domain: handle.domain, handle });
-  }
-
-  forgetRequesterHandle(): void {
-    this.attachments.delete(NO_PASID);
-  }
-
   /** PAS-03 .. PAS-06. @throws Refusal EINVAL, EBUSY, what the driver says; nothing is changed then */
   attach(device: Device, domain: PasidDomain, pasid: number, handle: AttachHandle | null): void {
     this.checkDomain(device, domain, pasid);

@@ -1,6 +1,8 @@
 /** Devices that an IOMMU isolates, in iommufd: bind, attach, replace, detach (IFD-30 .. IFD-51, SBS-01). */
 import { Refusal } from '../../errno.js';
 import type { Device, Group } from '../../kernel/core.js';
+import { attachRules } from '../../kernel/attach-history.js';
+import { checkTakesFaults } from '../../kernel/io-page-faults.js';
 import { deviceLine } from '../../kernel/log-lines.js';
 import { isOn } from '../vfio/registry.js';
 import type { IommufdContext } from './context.js';
@@ -128,6 +130,7 @@ export class BoundDevice extends IommufdObject {
     if (membership.hwpt === null) {
       try {
         refuseFaultsOfFunctions(hwpt, this.device);
+        if (hwpt.faultQueue !== null) checkTakesFaults(attachRules(this.context.kernel.profile), this.device);
         checkBesidePasids(hwpt, this.device, membership.pasids);
         membership.group.attach(hwpt.domain);
       } catch (refusal) {
@@ -233,7 +236,7 @@ function checkInterruptIsolation({ kernel }: IommufdContext, device: Device, gro
 
 // ------------------------------------------------------------------------------------------------ parts of attach
 
-/** IFD-40 step 3, IOP-05: addresses that the device cannot use, or that mean something else to it. @throws Refusal EADDRINUSE, EINVAL */
+/** IFD-40 step 3, IOP-05, RSV-47: addresses that the device cannot use, or that mean something else to it. @throws Refusal EADDRINUSE, EINVAL */
 function reserveRegions(ioas: Ioas, bound: BoundDevice): void {
   const { device } = bound;
   const count = (type: string): number => device.reservedRegions.filter((region) => region.type === type).length;

@@ -27,7 +27,7 @@ export abstract class GroupFile implements OpenFile {
     group.opened = true;
   }
 
-  /** VFG-11. */
+  /** VFG-11, OWN-41. */
   status(argsz: number): GroupStatus {
     if (argsz < GROUP_STATUS.SIZE) throw new Refusal('EINVAL', 'VFG-11', 'the request is too small');
     const containerSet = this.group.container !== null;
@@ -73,14 +73,14 @@ export class GroupFile2021 extends GroupFile {
     group.users = 1;
   }
 
-  /** VFG-15. */
+  /** VFG-15, OWN-43. */
   unsetContainer(): void {
     if (this.group.users === 0) throw new Refusal('EINVAL', 'VFG-15', `group ${this.group.nodeName} is in no container`, this.group.subjects());
     if (this.group.users > 1) throw new Refusal('EBUSY', 'VFG-15', `devices of group ${this.group.nodeName} are open`, this.group.subjects());
     this.leave();
   }
 
-  /** VFG-16. */
+  /** VFG-16, OWN-44; in the old model viability is asked here only (OLD-03, OLD-05). */
   getDevice(process: Process, name: string): DeviceFile {
     const { group } = this;
     if (!(group.container instanceof VfioContainer) || group.container.backend === null) {

@@ -89,7 +89,7 @@ export class VfioSubsystem {
 
   // ---------------------------------------------------------------------------------------------- group
 
-  /** Opens `/dev/vfio/N` of the device's group (VFG-10). @returns a file descriptor */
+  /** Opens `/dev/vfio/N` of the device's group (VFG-10, OWN-40). @returns a file descriptor */
   openGroup(process: Process, device: Device): number {
     const group = this.registry.groupOf(device);
     if (group === undefined || (group.members.size === 0 && this.kernel.profile.ownership === 'dma-owner')) {
@@ -121,7 +121,7 @@ export class VfioSubsystem {
     this.group(process, groupFd).unsetContainer();
   }
 
-  /** VFG-16. `name`: as sysfs shows the device, with ` vf_token=UUID` behind it where a token is wanted. @returns a file descriptor */
+  /** VFG-16, OWN-44. `name`: as sysfs shows the device, with ` vf_token=UUID` behind it where a token is wanted. @returns a file descriptor */
   getDeviceFd(process: Process, groupFd: number, name: string): number {
     return process.open(this.group(process, groupFd).getDevice(process, name));
   }

@@ -103,7 +103,11 @@ export class VfioRegistry implements DriverListener {
   /** MDV-05: every mediated device is alone in a group made for it, which no IOMMU knows. */
   addMediated(device: Device): void {
     if (device.kind !== 'mdev') return;
-    if (device.group === null) this.kernel.createGroup([device], null);
+    if (device.group === null) {
+      const group = this.kernel.createGroup([device], null);
+      // GRL-10: the mdev core made the group then; VFIO does now, and says nothing.
+      if (this.kernel.profile.mediated === 'external-domain') this.kernel.log.push(`vfio_mdev ${device.name}: MDEV: group_id = ${group.id}`);
+    }
     // MDV-07: kinds that borrow the parent's IOMMU need an interface that went away with the external domain.
     const borrows = device.description.kind === 'parent-aux' || device.description.kind === 'parent-rid';
     if (borrows && this.kernel.profile.mediated === 'emulated-group') return;

@@ -54,7 +54,7 @@ interface HardwareQuestions {
   readonly coherent: () => boolean;
 }
 
-/** VFT-10 steps 7 to 19, VFT-15 steps 6 to 15: the same in both. @throws Refusal; the domain is freed then */
+/** VFT-10 steps 7 to 19, VFT-15 steps 6 to 15 (OWN-45): the same in both. @throws Refusal; the domain is freed then */
 function attachToNewDomain(state: Type1State, attachment: Attachment, domain: PagingDomain, process: Process, ask: HardwareQuestions): void {
   let attached = false;
   try {

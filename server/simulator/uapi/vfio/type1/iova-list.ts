@@ -19,7 +19,7 @@ export function apertureConflicts(list: IovaList, aperture: AddressRange, isMapp
   return aperture.last < last.last && isMapped(range(aperture.last + 1n, last.last));
 }
 
-/** Regions that the user must keep out of: all but the relaxable ones (VFT-21, VFT-22). */
+/** Regions that the user must keep out of: all but the relaxable ones (VFT-21, VFT-22, RSV-46). */
 const forbidding = (regions: readonly ReservedRegion[]): readonly ReservedRegion[] => regions.filter((region) => region.type !== 'direct-relaxable');
 
 /** VFT-21: the first reserved region that something is mapped in. */
