@@ -1,5 +1,9 @@
-/** Which documents a change concerns: those that refer into the changed file, and those that use it, directly or through others. */
-import { DefaultIndexManager, type LangiumDocument, type LangiumDocuments, type LangiumSharedCoreServices } from 'langium';
+/**
+ * Which documents a change concerns, and which references lead to a node. Neither needs an index: a document knows its own
+ * references once it is linked, and only files that use one another refer to one another. Keeping none saves a walk over the
+ * whole file at every keystroke.
+ */
+import { DefaultIndexManager, isReference, stream, type AstNode, type LangiumDocument, type LangiumDocuments, type LangiumSharedCoreServices, type ReferenceDescription, type Stream, type URI } from 'langium';
 import * as ast from './generated/ast.js';
 import { filesOf, namesOfFile } from './names.js';
 import { resolveUse } from './uses.js';
@@ -12,10 +16,38 @@ export class IommuIndexManager extends DefaultIndexManager {
     this.langiumDocuments = () => services.workspace.LangiumDocuments;
   }
 
+  override async updateReferences(): Promise<void> {
+    // Nothing is indexed.
+  }
+
+  override findAllReferences(target: AstNode, targetPath: string): Stream<ReferenceDescription> {
+    const targetUri = documentOf(target)?.uri;
+    if (targetUri === undefined) return stream([]);
+    return this.langiumDocuments().all.flatMap((document) => this.referencesIn(document, target, targetUri, targetPath));
+  }
+
+  private referencesIn(document: LangiumDocument, target: AstNode, targetUri: URI, targetPath: string): ReferenceDescription[] {
+    const { AstNodeLocator } = this.serviceRegistry.getServices(document.uri).workspace;
+    return document.references.flatMap((reference): ReferenceDescription[] => {
+      const node = reference.$refNode;
+      if (node === undefined || !isReference(reference) || reference.ref !== target) return [];
+      return [{
+        sourceUri: document.uri, sourcePath: AstNodeLocator.getAstNodePath(node.astNode), targetUri, targetPath,
+        segment: { offset: node.offset, length: node.length, end: node.end, range: node.range }, local: document.uri.toString() === targetUri.toString(),
+      }];
+    });
+  }
+
   /** A used file need not exist (yet, or any more) to count. */
   override isAffected(document: LangiumDocument, changedUris: Set<string>): boolean {
-    if (super.isAffected(document, changedUris)) return true;
     return filesOf(document, this.langiumDocuments()).some(({ uri, parseResult: { value: file } }) =>
-      ast.isFile(file) && namesOfFile(file).uses.some((path) => changedUris.has(resolveUse(path, uri).toString())));
+      (uri.toString() !== document.uri.toString() && changedUris.has(uri.toString()))
+      || (ast.isFile(file) && namesOfFile(file).uses.some((path) => changedUris.has(resolveUse(path, uri).toString()))));
   }
+}
+
+function documentOf(node: AstNode): LangiumDocument | undefined {
+  let root: AstNode = node;
+  while (root.$container !== undefined) root = root.$container;
+  return root.$document;
 }
