@@ -55,8 +55,8 @@ const PARTS = {
   boundaries: single(bin('depcruise'), ['--config', '.dependency-cruiser.cjs', 'language', 'server', 'client', 'test']),
   docs: single(process.execPath, ['test/tools/run-ts.mjs', 'test/docs/generate.ts', '--check']),
   unit,
-  budgets: counted(process.execPath, ['test/tools/run-ts.mjs', 'test/bench/main.ts', '--gate']),
   package: single('npm', ['run', '--silent', 'package']),
+  budgets: counted(process.execPath, ['test/tools/run-ts.mjs', 'test/bench/main.ts', '--gate']),
   editors: counted(process.execPath, ['test/e2e/run.mjs']),
   neovim: counted(process.execPath, ['test/e2e/neovim.mjs']),
 };

@@ -1,5 +1,5 @@
 /** The view as a whole: list, selected action, keys. */
-import { useEffect, useReducer, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useReducer, useState } from 'preact/hooks';
 import type { PlaceView, ToView } from '../../server/protocol.js';
 import { Action } from './action.js';
 import { asText } from './as-text.js';
@@ -22,7 +22,8 @@ export function App() {
   }, [model.simulation, model.row, model.step]);
 
   const commands = commandsOf(model, dispatch, () => setHelp(true));
-  useEffect(() => {
+  // Before the next key can arrive, not after the next paint: the keys of one burst must see each other's steps.
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => onShortcut(event, commands);
     document.addEventListener('keydown', onKey);
     return () => document.removeEventListener('keydown', onKey);

@@ -6,7 +6,7 @@ import { join, relative } from 'node:path';
 const FAMILIES: Readonly<Record<string, string>> = {
   ALI: 'requester-ID aliases', ALQ: 'DMA alias quirks', ACS: 'is ACS enabled', ACE: 'what the kernel enables at boot', AQK: 'ACS quirks', AQE: 'ACS enable quirks',
   GRP: 'group formation', GRD: 'which driver groups how', GRL: 'life time of groups', GR5: 'the 2025 rework of grouping', RSV: 'reserved regions', DOM: 'default domains', TYP: 'group type in sysfs',
-  PGS: 'page sizes and apertures', MAP: 'iommu_map', UNM: 'iommu_unmap', CMD: 'command line', OWN: 'DMA ownership', OLD: 'viability up to 5.18', ATT: 'attach', SET: 'setting a group domain', PAS: 'PASID attach',
+  PGS: 'page sizes and apertures', MAP: 'iommu_map', UNM: 'iommu_unmap', CMD: 'command line', OWN: 'DMA ownership', OLD: 'viability up to 5.18', ATT: 'attach', SET: 'setting a group domain', ATD: 'attach by driver', FEA: 'device features and aux domains', IOPF: 'I/O page faults', COH: 'cache coherency', DRT: 'dirty tracking', NST: 'nesting', PAS: 'PASID attach',
   SVA: 'shared virtual addressing', VFG: 'VFIO container, group, device', VFT: 'VFIO type1', MDV: 'mediated devices', CDV: 'VFIO character devices', CMP: 'iommufd as a container', IFD: 'iommufd', IOP: 'io_pagetable',
   ACC: 'access objects', SBS: 'side by side', IOA: 'IOASIDs as merged', IOX: 'IOASID sets as proposed in 2021', HIS: 'where that design went', THR: 'the discussion of 2021', ARG: 'its positions', GEN: 'requests and results', PCIE: 'PCIe routing and ACS', VTD: 'Intel VT-d', AMD: 'AMD-Vi', LNX: 'what Linux programs',
 };

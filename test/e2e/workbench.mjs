@@ -16,8 +16,11 @@ export class Workbench {
     await this.page.locator('.monaco-workbench .part.editor').waitFor({ timeout: LATER });
   }
 
+  /** As a person does it: VS Code then writes its state down first, which it does only now and then otherwise. */
   async reload() {
-    await this.page.reload();
+    const loaded = this.page.waitForEvent('load', { timeout: LATER });
+    await this.command('Developer: Reload Window');
+    await loaded;
     await this.shown();
   }
 
