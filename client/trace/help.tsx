@@ -1,5 +1,5 @@
 /** The keys of the view. */
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 
 const KEYS: readonly (readonly [string, string])[] = [
   ['↑ ↓', 'previous or next row of the list or of the trace'],
@@ -15,7 +15,7 @@ const KEYS: readonly (readonly [string, string])[] = [
 
 export function Help({ close }: { readonly close: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current!.showModal(), []);
+  useLayoutEffect(() => dialog.current!.showModal(), []);
   return (
     <dialog ref={dialog} aria-labelledby="help-title" onClose={close}>
       <h2 id="help-title">Keys</h2>
