@@ -1,8 +1,4 @@
 /** Every expectation of the files about IOASIDs must be met. */
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { describeFile } from './run-file.js';
+import { filesIn, runFixtures } from '../scenario/fixture-runner.js';
 
-for (const folder of ['test/fixtures/ioasid', 'examples/ioasid']) {
-  for (const name of readdirSync(join(import.meta.dirname, '../..', folder)).sort()) if (name.endsWith('.iommu')) describeFile(`${folder}/${name}`);
-}
+runFixtures([...filesIn('test/fixtures/ioasid'), ...filesIn('examples/ioasid')]);

@@ -1,31 +1,4 @@
-/** The scenarios of the specification that go through iommufd, as `.iommu` files: every expectation must be met. */
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import type { ActionReport, RunReport } from '../../server/simulator/report.js';
-import { simulateText } from '../scenario/simulate-text.js';
+/** The scenarios of the specification that go through iommufd. */
+import { fixturesIn, runFixtures } from '../scenario/fixture-runner.js';
 
-const FOLDER = join(import.meta.dirname, '../fixtures/iommufd');
-
-/** What went otherwise than the file says; a step without expectation is meant to work. */
-function surprise(action: ActionReport): string | null {
-  if (action.kind === 'never') return null;
-  const why = action.kind === 'step' ? action.trace.map((event) => event.text).join(' ') : '';
-  if (action.expectation !== undefined) return action.expectation.met ? null : `expected ${action.expectation.expected}, was ${action.expectation.actual}: ${why}`;
-  return action.kind === 'step' && action.result !== 'ok' ? `${action.result}: ${why}` : null;
-}
-
-const surprises = (run: RunReport): string[] => [
-  ...run.actions.map((action) => ({ action, text: surprise(action) })).filter(({ text }) => text !== null).map(({ action, text }) => `${action.text}: ${text}`),
-  ...(run.stopped === undefined ? [] : [`stopped: ${run.stopped}`]),
-];
-
-describe.each(readdirSync(FOLDER).filter((name) => name.endsWith('.iommu')))('%s', async (name) => {
-  const { report, problems } = await simulateText(readFileSync(join(FOLDER, name), 'utf8'));
-  const runs = report.runs.filter((run) => run.kind === 'scenario');
-  test('is understood by the language', () => expect(problems).toEqual([]));
-  test('has scenarios', () => expect(runs.length).toBeGreaterThan(0));
-  test.each(runs.map((run): [string, RunReport] => [run.name, run]))('%s', (_name, run) => {
-    expect(surprises(run)).toEqual([]);
-  });
-});
+runFixtures(fixturesIn('iommufd'));
