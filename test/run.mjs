@@ -54,6 +54,8 @@ const PARTS = {
   'view-types': single(bin('tsc'), ['--noEmit', '-p', 'client/trace']),
   boundaries: single(bin('depcruise'), ['--config', '.dependency-cruiser.cjs', 'language', 'server', 'client', 'test']),
   docs: single(process.execPath, ['test/tools/run-ts.mjs', 'test/docs/generate.ts', '--check']),
+  /** Installed where it is missing, before a test with a time limit needs it. */
+  browser: single(process.execPath, ['--input-type=module', '--eval', "import { findChromium } from './test/e2e/browser.mjs'; console.log(findChromium());"]),
   unit,
   package: single('npm', ['run', '--silent', 'package']),
   budgets: counted(process.execPath, ['test/tools/run-ts.mjs', 'test/bench/main.ts', '--gate']),
