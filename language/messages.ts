@@ -16,6 +16,7 @@ export class IommuMessages extends LangiumParserErrorMessageProvider {
     if (expected.name === 'NAME' && /^[a-z]/.test(actual.image) && ruleName !== '') {
       return `Here comes a name, but \`${actual.image}\` is a word of the language${previous.image === '' ? '' : ` (after \`${previous.image}\`)`}.`;
     }
+    if (expected.name === '}' && actual.image === '') return 'The file ends inside braces: a `}` is missing.';
     if (expected.name === '}') return `${capital(found(actual))} cannot begin a statement here.${meant(actual)}`;
     return `Here comes ${EXPECTED[expected.name] ?? `\`${expected.name}\``}, not ${found(actual)}.${meant(actual)}`;
   }

@@ -7,6 +7,7 @@ const inHost = (items: string): string => `host h { ${items} }`;
 const inScenario = (items: string): string => `${DESK}scenario "s" on desk { ${items} }`;
 
 const CASES: readonly [code: string, message: RegExp, text: string][] = [
+  ['language/syntax', /The file ends inside braces: a `}` is missing/, 'host h { function a at 01:00.0 { class vga'],
   ['language/syntax', /cannot begin a statement here. Did you mean `levels`/, inHost('iommu u : vtd { levls 4 }')],
   ['language/syntax', /Here comes a name, but `bridge` is a word of the language/, inHost('function bridge at 01:00.0')],
   ['language/syntax', /does not end in its line/, 'use "abc\n'],

@@ -42,14 +42,19 @@ export const HOST_ENTRY: readonly EntryLayout[] = [0, 1, 2, 3, 4, 5, 6].map((lev
   ],
 }));
 
+/** What both forms begin with. */
+const INTERRUPT_FIELDS = [
+  flag('RemapEn', 0, 'remaps', 'not present'),
+  flag('SupIOPF', 1, 'faults are not logged', 'faults are logged'),
+  { name: 'IntType', bit: 2, width: 3 },
+  flag('GuestMode', 7, 'posted to a virtual processor', 'delivered to a processor'),
+];
+
 /** The 128-bit form (Control.GAEn). */
 export const WIDE_INTERRUPT_ENTRY: EntryLayout = {
   entry: 'interrupt remapping entry', stage: 'interrupt',
   fields: [
-    flag('RemapEn', 0, 'remaps', 'not present'),
-    flag('SupIOPF', 1, 'faults are not logged', 'faults are logged'),
-    { name: 'IntType', bit: 2, width: 3 },
-    flag('GuestMode', 7, 'posted to a virtual processor', 'delivered to a processor'),
+    ...INTERRUPT_FIELDS,
     { name: 'Dest', bit: 8, width: 24 },
     { name: 'Vector', bit: 64, width: 8 },
   ],
@@ -58,10 +63,7 @@ export const WIDE_INTERRUPT_ENTRY: EntryLayout = {
 export const INTERRUPT_ENTRY: EntryLayout = {
   entry: 'interrupt remapping entry', stage: 'interrupt',
   fields: [
-    flag('RemapEn', 0, 'remaps', 'not present'),
-    flag('SupIOPF', 1, 'faults are not logged', 'faults are logged'),
-    { name: 'IntType', bit: 2, width: 3 },
-    flag('GuestMode', 7, 'posted to a virtual processor', 'delivered to a processor'),
+    ...INTERRUPT_FIELDS,
     { name: 'Dest', bit: 8, width: 8 },
     { name: 'Vector', bit: 16, width: 8 },
   ],
