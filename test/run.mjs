@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 const scratch = join(root, '.cache/test');
@@ -33,8 +33,12 @@ async function unit() {
   const { code } = await run(bin('vitest'), ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]);
   try {
     const { numPassedTests, numFailedTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
-    const brokenFiles = testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length;
-    return { passed: numPassedTests, failed: Math.max(numFailedTests + brokenFiles, code === 0 ? 0 : 1) };
+    const brokenFiles = testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0);
+    const failures = [
+      ...brokenFiles.map((file) => `${relative(root, file.name)}: ${file.message}`),
+      ...testResults.flatMap((file) => file.assertionResults.filter((test) => test.status === 'failed').map((test) => `${relative(root, file.name)}: ${test.fullName}\n${test.failureMessages[0] ?? ''}`)),
+    ];
+    return { passed: numPassedTests, failed: Math.max(numFailedTests + brokenFiles.length, code === 0 ? 0 : 1), failures };
   } catch {
     return { passed: 0, failed: 1 };
   }
@@ -45,7 +49,7 @@ const counted = (command, args) => async () => {
   const { code, output } = await run(command, args);
   const last = [...output.matchAll(/^(\d+) passed, (\d+) failed$/gm)].at(-1);
   if (last === undefined) return { passed: 0, failed: 1 };
-  return { passed: Number(last[1]), failed: Math.max(Number(last[2]), code === 0 ? 0 : 1) };
+  return { passed: Number(last[1]), failed: Math.max(Number(last[2]), code === 0 ? 0 : 1), failures: output.split('\n').filter((line) => line.startsWith('FAIL')) };
 };
 
 const PARTS = {
@@ -73,15 +77,19 @@ rmSync(scratch, { recursive: true, force: true });
 mkdirSync(scratch, { recursive: true });
 const total = { passed: 0, failed: 0 };
 const summary = [];
+/** Said again at the end, where whoever sees only the last lines looks. */
+const allFailures = [];
 for (const [name, part] of Object.entries(PARTS)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   const started = Date.now();
   console.log(`\n=== ${name}`);
-  const { passed, failed } = await part();
+  const { passed, failed, failures = [] } = await part();
   total.passed += passed;
   total.failed += failed;
+  allFailures.push(...failures);
   summary.push(`${failed === 0 ? 'ok  ' : 'FAIL'} ${name.padEnd(12)} ${passed} passed, ${failed} failed  ${Math.round((Date.now() - started) / 1000)} s`);
   if (failed > 0 && name === 'build') break;
 }
+if (allFailures.length > 0) console.log(`\nFailed:\n${allFailures.map((failure) => failure.split('\n').slice(0, 4).join('\n    ')).join('\n')}`);
 console.log(`\n${summary.map((line) => `  ${line}`).join('\n')}\n\n${total.passed} passed, ${total.failed} failed`);
 process.exitCode = total.failed === 0 ? 0 : 1;

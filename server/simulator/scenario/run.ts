@@ -18,12 +18,12 @@ import { runStep } from './step.js';
 const NOTHING: FinalState = { devices: [], domains: [] };
 
 /** A host with its owners: what boot makes of it, then administrator's bindings, described domains, owners, and the top-level questions. */
-export function runHost(description: MachineDescription, host: HostDescription, plans: BootPlans): { readonly report: HostReport; readonly run: RunReport } {
+export function runHost(description: MachineDescription, host: HostDescription, plans: BootPlans, watch?: Watch): { readonly report: HostReport; readonly run: RunReport } {
   const head = { subject: host.id, name: host.name, host: host.id, kind: 'host' } as const;
   const machine = attempt(() => new Machine(description, plans.of(host)));
   if (typeof machine === 'string') return { report: unbootable(host, machine), run: { ...head, actions: [], final: NOTHING, stopped: machine } };
   const report = hostReport(machine);
-  const run = conduct(head, machine, (run) => {
+  const run = conduct(head, machine, watch, (run) => {
     bindAsDescribed(run, host);
     setUpSets(run);
     for (const domain of description.domains) if (domain.host === host.id) run.add(...during(`domain ${domain.name}`, () => setUpDomain(machine, domain)));
@@ -39,11 +39,11 @@ const unbootable = (host: HostDescription, why: string): HostReport => ({
 });
 
 /** A scenario: the host with its bindings, but with the scenario's kernel and without the file's owners. */
-export function runScenario(description: MachineDescription, host: HostDescription, scenario: ScenarioDescription, plans: BootPlans): RunReport {
+export function runScenario(description: MachineDescription, host: HostDescription, scenario: ScenarioDescription, plans: BootPlans, watch?: Watch): RunReport {
   const head = { subject: scenario.id, name: scenario.name, host: host.id, kind: 'scenario' } as const;
   const machine = attempt(() => new Machine(description, plans.of(host, scenario), scenario.memory));
   if (typeof machine === 'string') return { ...head, actions: [], final: NOTHING, stopped: machine };
-  return conduct(head, machine, (run) => {
+  return conduct(head, machine, watch, (run) => {
     bindAsDescribed(run, host);
     setUpSets(run);
     for (const action of scenario.actions) run.add(act(machine, action));
@@ -67,6 +67,9 @@ export class BootPlans {
 
 // ------------------------------------------------------------------------------------------------ conducting
 
+/** Called after each action with its index in the run and the machine as it is then; it only looks. */
+export type Watch = (machine: Machine, index: number) => void;
+
 interface Run {
   readonly machine: Machine;
   /** @throws RunStopped when it is one too many */
@@ -74,12 +77,13 @@ interface Run {
 }
 
 /** Runs `work`; what stops it becomes `stopped`, and what happened before stays. */
-function conduct(head: Pick<RunReport, 'subject' | 'name' | 'host' | 'kind'>, machine: Machine, work: (run: Run) => void): RunReport {
+function conduct(head: Pick<RunReport, 'subject' | 'name' | 'host' | 'kind'>, machine: Machine, watch: Watch | undefined, work: (run: Run) => void): RunReport {
   const actions: ActionReport[] = [];
   const add = (...more: readonly ActionReport[]): void => {
     for (const action of more) {
       if (actions.length >= MAX_ACTIONS) throw new RunStopped(`more than ${MAX_ACTIONS} steps`);
       actions.push(action);
+      watch?.(machine, actions.length - 1);
     }
   };
   const stopped = attempt<undefined>(() => void work({ machine, add }));
