@@ -19,7 +19,39 @@ export interface SimulationView {
 export interface HostView {
   readonly name: string;
   readonly kernel: string;
-  readonly groups: readonly { readonly number: number; readonly members: readonly { readonly name: string; readonly address: string; readonly place?: PlaceView }[]; readonly domain: string }[];
+  /** All functions and devices; a parent stands before its children. */
+  readonly topology: readonly TopologyNodeView[];
+  readonly groups: readonly GroupView[];
+}
+
+export interface TopologyNodeView {
+  readonly name: string;
+  /** "0000:01:00.0"; empty for what is not a PCI function. */
+  readonly address: string;
+  readonly kind: 'port' | 'bridge' | 'function' | 'virtual' | 'platform' | 'mediated';
+  /** Index into the topology; null at the root. */
+  readonly parent: number | null;
+  readonly group: number | null;
+  readonly place?: PlaceView;
+}
+
+export interface GroupView {
+  readonly number: number;
+  /** Type of the default domain. */
+  readonly domain: string;
+  /** A fact that it depends on is not known. */
+  readonly uncertain: boolean;
+  readonly members: readonly GroupMemberView[];
+}
+
+export interface GroupMemberView {
+  readonly name: string;
+  readonly address: string;
+  readonly place?: PlaceView;
+  /** Index into the topology. */
+  readonly node?: number;
+  /** The facts that put it there; `node` is the port, bridge or sibling that a fact is about. */
+  readonly reasons: readonly { readonly text: string; readonly rules: readonly string[]; readonly node?: number }[];
 }
 
 export interface RunView {

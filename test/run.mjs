@@ -49,7 +49,7 @@ const counted = (command, args) => async () => {
   const { code, output } = await run(command, args);
   const last = [...output.matchAll(/^(\d+) passed, (\d+) failed$/gm)].at(-1);
   if (last === undefined) return { passed: 0, failed: 1 };
-  return { passed: Number(last[1]), failed: Math.max(Number(last[2]), code === 0 ? 0 : 1), failures: output.split('\n').filter((line) => line.startsWith('FAIL')) };
+  return { passed: Number(last[1]), failed: Math.max(Number(last[2]), code === 0 ? 0 : 1), failures: output.split('\n').filter((line) => /^(FAIL|not ok)/.test(line)) };
 };
 
 const PARTS = {

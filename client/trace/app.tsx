@@ -45,7 +45,7 @@ export function App() {
               moveStep={(by) => dispatch({ type: 'move-step', by })} selectStage={(stage) => dispatch({ type: 'stage', stage })}
             />
           )}
-          {row?.kind === 'host' && <Groups host={row.host} reveal={reveal} />}
+          {row?.kind === 'host' && <Groups key={row.id} host={row.host} reveal={reveal} />}
           {!row && <p class="nothing" role="status">This file describes nothing to simulate yet.</p>}
         </main>
       </div>
@@ -90,8 +90,9 @@ function commandsOf(model: Model, dispatch: (event: Change) => void, help: () =>
     reveal: () => reveal(action?.trace[model.step]?.place ?? action?.place, true),
     copy: () => { if (action) tell({ type: 'copy', text: asText(action) }); },
     save: () => {
-      const drawing = document.querySelector<SVGSVGElement>('#path');
-      if (drawing && action) tell({ type: 'save', name: `${action.id.replace(/[^\w.-]+/g, '-')}.svg`, text: standaloneSvg(drawing) });
+      const drawing = document.querySelector<SVGSVGElement>('svg.drawing');
+      const row = model.rows[model.row];
+      if (drawing && row) tell({ type: 'save', name: `${row.id.replace(/[^\w.-]+/g, '-')}.svg`, text: standaloneSvg(drawing) });
     },
     help,
   };
@@ -121,7 +122,7 @@ function Toolbar({ model, commands }: { readonly model: Model; readonly commands
       <button type="button" onClick={commands.next} disabled={!action?.trace.length} title="Next step (n)">›<span class="for-ears"> Next step</span></button>
       <button type="button" onClick={commands.fault} title="Go to the first fault (f)">First fault</button>
       <button type="button" onClick={commands.copy} disabled={!action} title="Copy the action as text (c)">Copy</button>
-      <button type="button" onClick={commands.save} disabled={!action?.path.length} title="Save the path as an SVG file">SVG</button>
+      <button type="button" onClick={commands.save} disabled={model.rows[model.row]?.kind !== 'host' && !action?.path.length} title="Save the drawing as an SVG file">SVG</button>
       <button type="button" onClick={commands.help} title="Keys (?)">?<span class="for-ears"> Keys</span></button>
     </div>
   );

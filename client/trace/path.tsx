@@ -15,7 +15,7 @@ export function Path({ action, step, selectStep }: Properties) {
   const words = action.path.map(({ label, kind }) => `${label} (${NODE_WORDS[kind]})`).join(', then ');
   return (
     <div class="path" role="region" aria-label="Path" tabindex={0}>
-      <svg id="path" role="group" aria-label={`Path: ${words}${action.bypassedIommu ? '. No IOMMU has seen it.' : ''}`} viewBox={`0 0 ${layout.width} ${layout.height}`}
+      <svg id="path" class="drawing" role="group" aria-label={`Path: ${words}${action.bypassedIommu ? '. No IOMMU has seen it.' : ''}`} viewBox={`0 0 ${layout.width} ${layout.height}`}
         style={{ width: `${layout.width}px`, minWidth: `${Math.round(layout.width * 0.72)}px` }}>
         {layout.ghost && <Ghost at={layout.ghost} layout={layout} />}
         {layout.edges.map((edge, index) => <Edge key={index} edge={edge} travelled={index < current} />)}

@@ -1,12 +1,13 @@
 /** A report as the views show it: addresses as text, subjects as places, a trace as a path that can be drawn. */
 import type { Place } from '../../language/places.js';
-import type { ActionView, HostView, PathNodeView, PlaceView, RunView, SimulationView, TraceStepView } from '../protocol.js';
-import type { MachineDescription, SubjectId } from '../simulator/description.js';
+import type { ActionView, PathNodeView, PlaceView, RunView, SimulationView, TraceStepView } from '../protocol.js';
+import type { SubjectId } from '../simulator/description.js';
 import { hex } from '../simulator/memory/address.js';
-import type { ActionReport, DmaReport, HostReport, RunReport } from '../simulator/report.js';
+import type { ActionReport, DmaReport, RunReport } from '../simulator/report.js';
 import type { HopEvent, TraceEvent } from '../simulator/trace/events.js';
-import { addressText, type Facts } from '../diagnostics/facts.js';
+import type { Facts } from '../diagnostics/facts.js';
 import type { Analysis } from './analysis.js';
+import { hostView } from './topology-view.js';
 
 export type Places = ReadonlyMap<SubjectId, Place>;
 
@@ -14,7 +15,7 @@ export function simulationView(analysis: Analysis, places: Places, file: { reado
   const facts = analysis.facts;
   return {
     ...file,
-    hosts: analysis.report.hosts.map((host) => hostView(host, facts, analysis.description, places)),
+    hosts: analysis.report.hosts.map((host) => hostView(host, facts.host(host.host), (subject) => placeOf(places, subject))),
     runs: analysis.report.runs.map((run) => runView(run, facts, places)),
   };
 }
@@ -23,21 +24,6 @@ const placeOf = (places: Places, subject: SubjectId | undefined): PlaceView | un
   const place = subject === undefined ? undefined : places.get(subject);
   return place === undefined ? undefined : { uri: place.uri, range: place.range };
 };
-
-function hostView(host: HostReport, facts: Facts, description: MachineDescription, places: Places): HostView {
-  return {
-    name: description.hosts.find((each) => each.id === host.host)?.name ?? host.host,
-    kernel: host.kernel.asked,
-    groups: host.groups.map((group) => ({
-      number: group.number,
-      domain: group.defaultDomain,
-      members: group.members.map((member) => {
-        const fn = facts.fn(member);
-        return { name: fn?.name ?? member, address: fn === undefined ? '' : addressText(fn.address), place: placeOf(places, member) };
-      }),
-    })),
-  };
-}
 
 const runView = (run: RunReport, facts: Facts, places: Places): RunView => ({
   name: run.name,

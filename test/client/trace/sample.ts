@@ -95,9 +95,25 @@ export function sampleSimulation(uri: string): SimulationView {
     uri, version: 1, title: 'desk.iommu',
     hosts: [{
       name: 'desk', kernel: '6.12',
+      topology: [
+        { name: 'slot1', address: '0000:00:01.0', kind: 'port', parent: null, group: 13, place: port },
+        { name: 'gpu', address: '0000:01:00.0', kind: 'function', parent: 0, group: 14, place: gpu },
+        { name: 'audio', address: '0000:01:00.1', kind: 'function', parent: 0, group: 14, place: at(9, 22) },
+        { name: 'slot2', address: '0000:00:02.0', kind: 'port', parent: null, group: 15 },
+        { name: 'gpu0', address: '0000:19:00.0', kind: 'function', parent: 3, group: 15 },
+        { name: 'gpu1', address: '0000:1a:00.0', kind: 'function', parent: 3, group: 15 },
+      ],
       groups: [
-        { number: 14, domain: 'DMA-FQ', members: [{ name: 'gpu', address: '0000:01:00.0', place: gpu }, { name: 'audio', address: '0000:01:00.1', place: at(9, 22) }] },
-        { number: 15, domain: 'identity', members: [{ name: 'gpu0', address: '0000:19:00.0' }, { name: 'gpu1', address: '0000:1a:00.0' }] },
+        { number: 13, domain: 'identity', uncertain: false, members: [{ name: 'slot1', address: '0000:00:01.0', place: port, node: 0, reasons: [{ text: 'it starts a new group', rules: ['GRP-07'] }] }] },
+        { number: 14, domain: 'DMA-FQ', uncertain: false, members: [
+          { name: 'gpu', address: '0000:01:00.0', place: gpu, node: 1, reasons: [{ text: 'slot1 has ACS and isolates', rules: ['GRP-04'], node: 0 }, { text: 'it starts a new group', rules: ['GRP-07'] }] },
+          { name: 'audio', address: '0000:01:00.1', place: at(9, 22), node: 2, reasons: [{ text: 'slot1 has ACS and isolates', rules: ['GRP-04'], node: 0 }, { text: 'its sibling gpu does not isolate', rules: ['GRP-06'], node: 1 }] },
+        ] },
+        { number: 15, domain: 'identity', uncertain: true, members: [
+          { name: 'slot2', address: '0000:00:02.0', node: 3, reasons: [{ text: 'it starts a new group', rules: ['GRP-07'] }] },
+          { name: 'gpu0', address: '0000:19:00.0', node: 4, reasons: [{ text: 'slot2 has no ACS capability: everything below joins its group', rules: ['GRP-12'], node: 3 }] },
+          { name: 'gpu1', address: '0000:1a:00.0', node: 5, reasons: [{ text: 'slot2 has no ACS capability: everything below joins its group', rules: ['GRP-12'], node: 3 }] },
+        ] },
       ],
     }],
     runs: [

@@ -52,6 +52,26 @@ describe.skipIf(chromiumPath === undefined)('trace view', () => {
     expect(await page.locator('#step-4 .permission .for-ears').innerText()).toBe('readable, writable');
   });
 
+  it('draws the host, with the way that joins the chosen group and the facts about it', async () => {
+    const page = await showSample('host desk');
+    const way = () => page.locator('#topology .box.way .label').allTextContents();
+    expect(await page.locator('#topology .box').count()).toBe(7);
+    expect(await way()).toEqual(['slot1', 'gpu', 'audio']);
+    expect(await page.locator('.branch.way').count()).toBe(2);
+    expect(await page.locator('.why li').allInnerTexts()).toEqual(['all: slot1 has ACS and isolates GRP-04', 'gpu: it starts a new group GRP-07', 'audio: its sibling gpu does not isolate GRP-06']);
+    expect(await page.locator('.box.blamed .numbers').allTextContents()).toEqual(['1', '3']);
+    await page.getByRole('button', { name: 'Group 15: show why' }).click();
+    expect(await way()).toEqual(['slot2', 'gpu0', 'gpu1']);
+    expect(await page.locator('.box.member .label').allTextContents()).toEqual(['slot2', 'gpu0', 'gpu1']);
+    expect(await page.locator('.why h3').innerText()).toContain('is not known');
+    await page.getByRole('button', { name: 'Group 13: show why' }).click();
+    expect(await way()).toEqual(['root complex', 'slot1']);
+    await page.locator('.box', { hasText: 'slot1' }).first().press('Enter');
+    expect((await view.messages()).at(-1)).toMatchObject({ type: 'reveal', focus: true, place: { range: { start: { line: 6 } } } });
+    await page.getByRole('button', { name: 'SVG' }).click();
+    expect((await view.messages()).at(-1)).toMatchObject({ type: 'save', name: 'host-desk.svg' });
+  });
+
   it('sets a path past the IOMMU apart', async () => {
     const page = await showSample('dma:2');
     expect(await page.locator('.ghost').count()).toBe(1);
