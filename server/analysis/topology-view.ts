@@ -2,6 +2,7 @@
 import { addressText } from '../diagnostics/facts.js';
 import type { GroupMemberView, GroupView, HostView, PlaceView, TopologyNodeView } from '../protocol.js';
 import type { FunctionDescription, FunctionType, HostDescription, SubjectId } from '../simulator/description.js';
+import { groupBy } from '../simulator/fabric/multimap.js';
 import type { GroupReport, HostReport } from '../simulator/report.js';
 
 type PlaceOf = (subject: SubjectId | undefined) => PlaceView | undefined;
@@ -44,8 +45,8 @@ interface TreeNode extends Omit<TopologyNodeView, 'parent' | 'group' | 'place'> 
 
 /** A parent stands before its children; siblings as the kernel enumerates them. */
 function treeOf(host: HostDescription): TreeNode[] {
-  const children = Map.groupBy(host.functions, ({ upstream }) => upstream);
-  const mediated = Map.groupBy(host.mediatedDevices, ({ parent }) => parent);
+  const children = groupBy(host.functions, ({ upstream }) => upstream);
+  const mediated = groupBy(host.mediatedDevices, ({ parent }) => parent);
   const tree: TreeNode[] = [];
   // A stack instead of recursion: nothing bounds how deep a file nests bridges.
   const open = [...(children.get(null) ?? [])].reverse();

@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { parseFiles } from '../../language/index.js';
 import { analyse } from '../../server/analysis/analysis.js';
+import { RememberedRuns } from '../../server/analysis/remembered.js';
 import { Client } from '../lsp/client.js';
 import type { Benchmark, Measurement } from './main.js';
-import { median, sampleFile } from './sample.js';
+import { hostFile, median, sampleFile } from './sample.js';
 
 const EDITS = 9;
 
@@ -53,6 +54,25 @@ const simulationShare: Benchmark = {
   },
 };
 
+/** A large host of which one function changes its driver: nothing of the last run answers, everything is simulated anew. */
+const resimulation: Benchmark = {
+  name: 'one edit in a host of 10,000 functions: simulation against parse + link + lower',
+  run: async (): Promise<Measurement> => {
+    const runs = new RememberedRuns();
+    const parse: number[] = [];
+    const simulate: number[] = [];
+    for (let round = 0; round < EDITS; round++) {
+      const started = performance.now();
+      const { lowered } = await parseFiles([{ uri: 'file:///large.iommu', text: hostFile(10_000, round % 2 === 0 ? 'igb' : 'vfio-pci') }], 'file:///large.iommu');
+      const parsed = performance.now();
+      runs.simulate(lowered.description);
+      parse.push(parsed - started);
+      simulate.push(performance.now() - parsed);
+    }
+    return { value: median(simulate) / median(parse), unit: '×', goal: 1, better: 'lower', against: `parse ${median(parse).toFixed(0)} ms, simulation ${median(simulate).toFixed(0)} ms` };
+  },
+};
+
 const terminal: Benchmark = {
   name: 'terminal check of 1,000 lines, cold',
   run: (): Measurement => {
@@ -77,6 +97,6 @@ const size = (name: string, path: string, goal: number, zipped: boolean): Benchm
 });
 
 export const benchmarks: readonly Benchmark[] = [
-  typing(200, 16), typing(1000, 60), typing(10_000, 250), simulationShare, terminal,
+  typing(200, 16), typing(1000, 60), typing(10_000, 250), simulationShare, resimulation, terminal,
   size('web view script, gzipped', 'dist/trace.js', 100, true), size('extension package', 'vfio-workbench.vsix', 1536, false),
 ];

@@ -33,4 +33,17 @@ function scenario(index: number, steps: number): string {
   return [`scenario "s${index}" on bench {`, '  memory ram size 1MiB', '  open-container c', '  open-group g of dev0', '  set-container g to c', '  set-iommu c type1v2', ...maps, ...reads, '}'].join('\n');
 }
 
+/** A host of so many functions, one a line: root ports with seven functions each. The driver of function `0` is as asked. */
+export function hostFile(functions: number, driver: string): string {
+  const lines: string[] = [];
+  for (let port = 0; lines.length < functions; port++) {
+    const at = Math.floor(port / 200).toString(16).padStart(4, '0');
+    const within = port % 200;
+    lines.push(`  root-port rp${port} at ${at}:00:${(within >> 3).toString(16).padStart(2, '0')}.${within & 7} { ${port % 3 === 0 ? 'acs none' : 'acs SV, RR, CR, UF'}`);
+    for (let fn = 0; fn < 7; fn++) lines.push(`    function f${port}x${fn} at ${at}:${(within + 2).toString(16).padStart(2, '0')}:00.${fn} { id 8086:1533  class ethernet  driver ${port + fn === 0 ? driver : 'igb'} }`);
+    lines.push('  }');
+  }
+  return ['host large {', '  kernel 6.12 cmdline "intel_iommu=on"', '  iommu dmar0 : vtd { covers rest }', ...lines, '}'].join('\n');
+}
+
 export const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
