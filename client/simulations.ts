@@ -1,7 +1,7 @@
 /** Asks the server for the simulation of a file, and tells when there is a newer one. */
 import { Disposable, EventEmitter, Uri, type Event } from 'vscode';
 import type { BaseLanguageClient } from 'vscode-languageclient';
-import { SIMULATED_NOTIFICATION, SIMULATE_REQUEST, type ActionView, type SimulateParams, type SimulatedParams, type SimulationView } from '../server/protocol.js';
+import { SIMULATED_NOTIFICATION, SIMULATE_REQUEST, groupsId, type ActionView, type SimulateParams, type SimulatedParams, type SimulationView } from '../server/protocol.js';
 
 export class Simulations implements Disposable {
   readonly #client: BaseLanguageClient;
@@ -29,6 +29,15 @@ export class Simulations implements Disposable {
 
 /** One spelling per file: the editor and the server escape differently. */
 export const normalUri = (uri: string): string => Uri.parse(uri).toString();
+
+/** What the view selects for the function on a line: its group. */
+export function groupOnLine(simulation: SimulationView, uri: string, line: number): string | undefined {
+  for (const { name, topology } of simulation.hosts) {
+    const node = topology.find(({ place }) => place?.range.start.line === line && normalUri(place.uri) === uri);
+    if (node && node.group !== null) return groupsId(name, node.group);
+  }
+  return undefined;
+}
 
 /** The first action whose statement is on a line, of the kinds asked for. */
 export function actionOnLine(simulation: SimulationView, uri: string, line: number, kinds: readonly ActionView['kind'][]): ActionView | undefined {

@@ -1,7 +1,7 @@
 /** The trace view: one panel per file, beside its editor; survives a reload of the window. */
 import { Disposable, Uri, ViewColumn, env, window, workspace, Range, type Webview, type WebviewPanel, type WebviewPanelSerializer } from 'vscode';
 import { fromView, type FromView, type PlaceView, type SimulationView, type ToView } from '../server/protocol.js';
-import { actionOnLine, normalUri, type Simulations } from './simulations.js';
+import { actionOnLine, groupOnLine, normalUri, type Simulations } from './simulations.js';
 
 interface OpenPanel {
   readonly panel: WebviewPanel;
@@ -108,8 +108,8 @@ export class TracePanels implements WebviewPanelSerializer, Disposable {
     const open = this.#open.get(uri);
     if (!open?.simulation || line === undefined || open.panel.active) return;
     if (!workspace.getConfiguration('iommu').get('trace.followCursor', true)) return;
-    const action = actionOnLine(open.simulation, uri, line, ['dma', 'step', 'never']);
-    if (action) this.#post(uri, { type: 'select', action: action.id });
+    const target = actionOnLine(open.simulation, uri, line, ['dma', 'step', 'never'])?.id ?? groupOnLine(open.simulation, uri, line);
+    if (target) this.#post(uri, { type: 'select', action: target });
   }
 
   dispose(): void {

@@ -120,6 +120,22 @@ export interface SimulateParams { readonly uri: string }
 export const SIMULATED_NOTIFICATION = 'iommu/simulated';
 export interface SimulatedParams { readonly uri: string; readonly version: number }
 
+/** What the programs of a file's owners call, as scenarios; null when there are none. */
+export const CALLS_REQUEST = 'iommu/calls';
+export interface CallsParams {
+  readonly uri: string;
+  /** Identity of a `vm` or `process`. */
+  readonly owner?: string;
+  /** Instead of `owner`: the one that this line is in, else all. */
+  readonly line?: number;
+}
+export interface CallsResult {
+  /** A whole file that uses the one asked about, which lies beside it. */
+  readonly document: string;
+  /** The scenarios alone. */
+  readonly scenarios: string;
+}
+
 export const IMPORT_REQUEST = 'iommu/import';
 export interface ImportParams {
   /** Text of `lspci -vvv` (root), or of a host facts file (JSON). */
@@ -157,8 +173,11 @@ export type FromView =
   /** Offers `text` for saving under a file name. */
   | { readonly type: 'save'; readonly name: string; readonly text: string };
 
+/** What a view selects to show the groups of a host: one of them when it has a number. */
+export const groupsId = (host: string, group?: number): string => (group === undefined ? `host ${host}` : `host ${host}#${group}`);
+
 /** State that a view keeps over a reload. */
-export interface ViewState { readonly uri: string; readonly action?: string; readonly step?: number }
+export interface ViewState { readonly uri: string; readonly action?: string; readonly step?: number; readonly group?: number | null }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 const isPosition = (value: unknown): boolean => isObject(value) && Number.isInteger(value.line) && Number.isInteger(value.character);

@@ -18,8 +18,8 @@ export function App() {
     tell({ type: 'ready' });
   }, []);
   useEffect(() => {
-    if (model.simulation) saveState({ uri: model.simulation.uri, action: model.rows[model.row]?.id, step: model.step });
-  }, [model.simulation, model.row, model.step]);
+    if (model.simulation) saveState({ uri: model.simulation.uri, action: model.rows[model.row]?.id, step: model.step, group: model.group });
+  }, [model.simulation, model.row, model.step, model.group]);
 
   const commands = commandsOf(model, dispatch, () => setHelp(true));
   // Before the next key can arrive, not after the next paint: the keys of one burst must see each other's steps.
@@ -45,7 +45,7 @@ export function App() {
               moveStep={(by) => dispatch({ type: 'move-step', by })} selectStage={(stage) => dispatch({ type: 'stage', stage })}
             />
           )}
-          {row?.kind === 'host' && <Groups key={row.id} host={row.host} reveal={reveal} />}
+          {row?.kind === 'host' && <Groups host={row.host} chosen={model.group} choose={(group) => dispatch({ type: 'group', group })} reveal={reveal} />}
           {!row && <p class="nothing" role="status">This file describes nothing to simulate yet.</p>}
         </main>
       </div>

@@ -1,16 +1,17 @@
 /** The IOMMU groups of a host: drawn, with the facts that merged or split the chosen one, and listed. */
-import { useState } from 'preact/hooks';
 import type { GroupView, HostView, PlaceView } from '../../server/protocol.js';
 import { Topology } from './topology.js';
 import { factsOf } from './topology-layout.js';
 
 interface Properties {
   readonly host: HostView;
+  /** Number of the group to explain. */
+  readonly chosen: number | null;
+  readonly choose: (group: number) => void;
   readonly reveal: (place: PlaceView | undefined, focus: boolean) => void;
 }
 
-export function Groups({ host, reveal }: Properties) {
-  const [chosen, choose] = useState<number | null>(null);
+export function Groups({ host, chosen, choose, reveal }: Properties) {
   const group = host.groups.find(({ number }) => number === chosen) ?? firstOfInterest(host.groups);
   return (
     <section class="groups" aria-label={`IOMMU groups of ${host.name}`} tabindex={0}>
@@ -29,7 +30,7 @@ export function Groups({ host, reveal }: Properties) {
 const firstOfInterest = (groups: readonly GroupView[]): GroupView | undefined => groups.find(({ members }) => members.length > 1) ?? groups[0];
 
 /** The chain of facts; numbers are those in the drawing. */
-function Why({ group, host, reveal }: Properties & { readonly group: GroupView }) {
+function Why({ group, host, reveal }: Pick<Properties, 'host' | 'reveal'> & { readonly group: GroupView }) {
   const facts = factsOf(group);
   return (
     <div class="why" role="status">
@@ -49,7 +50,7 @@ function Why({ group, host, reveal }: Properties & { readonly group: GroupView }
   );
 }
 
-function Row({ group, pressed, choose, reveal }: Pick<Properties, 'reveal'> & { readonly group: GroupView; readonly pressed: boolean; readonly choose: (group: number) => void }) {
+function Row({ group, pressed, choose, reveal }: Pick<Properties, 'choose' | 'reveal'> & { readonly group: GroupView; readonly pressed: boolean }) {
   return (
     <tr class={pressed ? 'chosen' : ''}>
       <th scope="row"><button type="button" aria-pressed={pressed} aria-label={`Group ${group.number}: show why`} onClick={() => choose(group.number)}>{group.number}</button></th>

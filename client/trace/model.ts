@@ -1,5 +1,5 @@
 /** What the view shows, as plain data, and how it changes. Nothing here knows the screen. */
-import type { ActionView, HostView, RunView, SimulationView, TraceStepView, ViewState } from '../../server/protocol.js';
+import { groupsId, type ActionView, type HostView, type RunView, type SimulationView, type TraceStepView, type ViewState } from '../../server/protocol.js';
 
 /** One row of the list on the left. */
 export type Row =
@@ -18,6 +18,8 @@ export interface Model {
   readonly step: number;
   /** One of `stagesOf`, or ALL. */
   readonly stage: string;
+  /** Number of the group that is explained; null: the first that is of interest. */
+  readonly group: number | null;
 }
 
 export type Change =
@@ -29,6 +31,7 @@ export type Change =
   /** Relative, as keys move: two quick presses must not start from the same place. */
   | { readonly type: 'move-row'; readonly by: Move }
   | { readonly type: 'move-step'; readonly by: Move }
+  | { readonly type: 'group'; readonly group: number }
   | { readonly type: 'first-fault' }
   | { readonly type: 'stage'; readonly stage: string };
 
@@ -37,13 +40,17 @@ export type Move = number;
 
 export const ALL = 'all';
 
-export const EMPTY: Model = { simulation: null, reason: '', rows: [], row: -1, step: 0, stage: ALL };
+export const EMPTY: Model = { simulation: null, reason: '', rows: [], row: -1, step: 0, stage: ALL, group: null };
 
 export function change(model: Model, event: Change): Model {
   switch (event.type) {
     case 'empty': return { ...EMPTY, reason: event.reason };
     case 'show': return show(model, event.simulation, event.select, event.saved);
-    case 'select': return selectRow(model, model.rows.findIndex(({ id }) => id === event.id));
+    case 'select': {
+      const { row, group } = targetOf(event.id);
+      return selectRow({ ...model, group: group ?? model.group }, model.rows.findIndex(({ id }) => id === row));
+    }
+    case 'group': return { ...model, group: event.group };
     case 'row': return selectRow(model, event.row);
     case 'step': return { ...model, step: event.step };
     case 'move-row': return selectRow(model, movedRow(model, event.by));
@@ -53,20 +60,28 @@ export function change(model: Model, event: Change): Model {
   }
 }
 
+/** The row of an identity, and the group in it when it names one. */
+function targetOf(id: string): { readonly row: string; readonly group?: number } {
+  const grouped = /^(host .*)#(\d+)$/.exec(id);
+  return grouped ? { row: grouped[1]!, group: Number(grouped[2]) } : { row: id };
+}
+
 /** Keeps what was selected when the file is simulated anew. */
 function show(model: Model, simulation: SimulationView, select: string | undefined, saved: ViewState | null | undefined): Model {
   const rows = rowsOf(simulation);
   const indexOf = new Map(rows.map(({ id }, index) => [id, index]));
   const before = model.simulation ? { action: model.rows[model.row]?.id, step: model.step } : saved?.uri === simulation.uri ? saved : null;
   const kept = before?.action === undefined ? undefined : indexOf.get(before.action);
-  const asked = select === undefined ? undefined : indexOf.get(select);
+  const target = select === undefined ? undefined : targetOf(select);
+  const asked = target && indexOf.get(target.row);
+  const group = target?.group ?? (model.simulation ? model.group : saved?.uri === simulation.uri ? saved.group : null) ?? null;
   const row = asked ?? kept ?? firstOfInterest(rows);
   const step = row === kept ? before?.step ?? 0 : 0;
-  return onVisibleStep({ ...model, simulation, reason: '', rows, row, step });
+  return onVisibleStep({ ...model, simulation, reason: '', rows, row, step, group });
 }
 
 function rowsOf({ hosts, runs }: SimulationView): Row[] {
-  const rows: Row[] = hosts.map((host) => ({ kind: 'host', id: `host ${host.name}`, host }));
+  const rows: Row[] = hosts.map((host) => ({ kind: 'host', id: groupsId(host.name), host }));
   runs.forEach((run, index) => {
     rows.push({ kind: 'run', id: `run ${index}`, run });
     for (const action of run.actions) rows.push({ kind: 'action', id: action.id, action });

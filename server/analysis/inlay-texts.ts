@@ -1,4 +1,5 @@
 /** What stands at the end of a line in grey: the group of a function, the result of a DMA, what a map used. */
+import { groupsId } from '../protocol.js';
 import type { SubjectId } from '../simulator/description.js';
 import { hex } from '../simulator/memory/address.js';
 import { sizeWord } from '../simulator/memory/sizes.js';
@@ -11,10 +12,15 @@ export interface InlayText {
   readonly text: string;
   /** After the name, or at the end of the statement. */
   readonly where: 'name' | 'end';
+  /** What the view selects when somebody clicks on it. */
+  readonly shows?: string;
 }
 
-export function inlayTexts({ report }: Analysis): InlayText[] {
-  const groups = report.hosts.flatMap((host) => host.groups.flatMap((group) => group.members.map((subject): InlayText => ({ subject, text: `group ${group.number}${group.uncertain ? '?' : ''}`, where: 'name' }))));
+export function inlayTexts({ report, facts }: Analysis): InlayText[] {
+  const groups = report.hosts.flatMap((host) => host.groups.flatMap((group) => {
+    const shows = groupsId(facts.host(host.host)?.name ?? host.host, group.number);
+    return group.members.map((subject): InlayText => ({ subject, text: `group ${group.number}${group.uncertain ? '?' : ''}`, where: 'name', shows }));
+  }));
   const pages = pageSizesByOrigin(report.runs.flatMap((run) => run.final.domains));
   const actions = report.runs.flatMap((run) => run.actions.flatMap((action) => {
     const text = actionText(action, pages);

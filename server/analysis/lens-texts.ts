@@ -1,4 +1,5 @@
 /** What stands above a line to click on. */
+import { groupsId } from '../protocol.js';
 import type { SubjectId } from '../simulator/description.js';
 import type { RunReport } from '../simulator/report.js';
 import type { Analysis } from './analysis.js';
@@ -6,13 +7,13 @@ import type { Analysis } from './analysis.js';
 export interface LensText {
   readonly subject: SubjectId;
   readonly title: string;
-  readonly command: 'iommu.simulate' | 'iommu.traceDma';
-  /** Of the trace to open. */
-  readonly action?: SubjectId;
+  readonly command: 'iommu.simulate' | 'iommu.traceDma' | 'iommu.showCalls';
+  /** What the view that opens selects. */
+  readonly action?: string;
 }
 
 export function lensTexts({ description, report, facts }: Analysis): LensText[] {
-  const hosts = report.hosts.map((host): LensText => ({ subject: host.host, title: `$(circuit-board) ${host.groups.length} IOMMU groups`, command: 'iommu.simulate' }));
+  const hosts = report.hosts.map((host): LensText => ({ subject: host.host, title: `$(circuit-board) ${host.groups.length} IOMMU groups`, command: 'iommu.simulate', action: groupsId(facts.host(host.host)?.name ?? host.host) }));
   const owners = description.owners.map((owner): LensText => {
     const failed = [owner, ...owner.assigned, ...owner.memory].some((each) => facts.failureAt(each.id) !== undefined);
     return { subject: owner.id, title: `${failed ? '$(error) cannot start' : '$(play) starts'}: show the calls`, command: 'iommu.simulate' };

@@ -11,11 +11,12 @@ export class SimulationInlayHints implements InlayHintProvider {
   getInlayHints(document: LangiumDocument, { range }: InlayHintParams): InlayHint[] {
     const { analysis, places } = this.store().of(document);
     const uri = document.uri.toString();
-    return inlayTexts(analysis).flatMap(({ subject, text, where }): InlayHint[] => {
+    return inlayTexts(analysis).flatMap(({ subject, text, where, shows }): InlayHint[] => {
       const place = places.get(subject);
       const position = where === 'name' ? place?.nameRange.end : place?.range.end;
       if (place === undefined || position === undefined || place.uri !== uri || position.line < range.start.line || position.line > range.end.line) return [];
-      return [{ position, label: text, kind: InlayHintKind.Type, paddingLeft: true }];
+      const label = shows === undefined ? text : [{ value: text, tooltip: 'Show why', command: { title: 'Show why', command: 'iommu.simulate', arguments: [uri, shows] } }];
+      return [{ position, label, kind: InlayHintKind.Type, paddingLeft: true }];
     });
   }
 }

@@ -100,6 +100,13 @@ export const CHECKS = [
     await view.locator('.heading .log', { hasText: 'IO_PAGE_FAULT' }).waitFor({ timeout: 20_000 });
     await screenshot('8-fault');
   }],
+  ['a click on the hint of a group draws why it is as it is', async ({ workbench, page, screenshot }) => {
+    const { view } = workbench;
+    await page.locator('.view-line', { hasText: /function\sgpu\s/ }).first().getByText(/^group \d+$/).click({ modifiers: ['ControlOrMeta'], timeout: 20_000 });
+    await view.locator('#topology .box.member', { hasText: 'audio' }).waitFor({ timeout: 20_000 });
+    await view.locator('.why li').first().waitFor();
+    await screenshot('9-groups');
+  }],
   ['a path past the IOMMU is set apart', async ({ workbench, screenshot }) => {
     const { view } = workbench;
     await workbench.click(view.locator('.row.action', { hasText: 'dma gpu0 write' }));
