@@ -15,6 +15,7 @@ module.exports = {
     { name: 'language-knows-no-editor', severity: 'error', from: { path: '^language' }, to: { path: 'node_modules/(vscode$|vscode/|vscode-languageclient)' } },
     { name: 'interchange-knows-simulator-types', severity: 'error', from: { path: '^server/interchange' }, to: { path: '^(client|language|server)', pathNot: `^server/(interchange|simulator)` } },
     { name: 'client-knows-protocol-only', severity: 'error', from: { path: '^client' }, to: { path: '^(language|server)', pathNot: '^server/protocol' } },
+    { name: 'compare-view-stands-alone', severity: 'error', from: { path: '^client/compare/' }, to: { path: '^client', pathNot: '^client/compare/' } },
     { name: 'web-view-stands-alone', severity: 'error', from: { path: '^client/trace/' }, to: { path: '^client', pathNot: '^client/trace/' } },
     { name: 'server-knows-no-vscode', severity: 'error', from: { path: '^(server|language)' }, to: { path: 'node_modules/(vscode-languageclient|@types/vscode)' } },
     { name: 'nothing-imports-tests', severity: 'error', from: { pathNot: '^test' }, to: { path: '^test' } },

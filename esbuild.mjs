@@ -27,6 +27,8 @@ const bundles = [
   { entry: 'client/main-browser.ts', out: 'extension.web.cjs', ...browser, ...vscode, format: 'cjs' },
   { entry: 'client/trace/main.tsx', out: 'trace.js', ...browser, format: 'iife' },
   { entry: 'client/trace/trace.css', out: 'trace.css', ...browser },
+  { entry: 'client/compare/main.tsx', out: 'compare.js', ...browser, format: 'iife' },
+  { entry: 'client/compare/compare.css', out: 'compare.css', ...browser },
   { entry: 'server/main.ts', out: 'server.cjs', ...node, ...onOldNode },
   { entry: 'server/main-browser.ts', out: 'server.web.js', ...browser, format: 'iife' },
   { entry: 'server/cli.ts', out: 'iommu.cjs', ...node, ...onOldNode },

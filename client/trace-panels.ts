@@ -1,7 +1,8 @@
 /** The trace view: one panel per file, beside its editor; survives a reload of the window. */
-import { Disposable, Uri, ViewColumn, env, window, workspace, Range, type Webview, type WebviewPanel, type WebviewPanelSerializer } from 'vscode';
-import { fromView, type FromView, type PlaceView, type SimulationView, type ToView } from '../server/protocol.js';
+import { Disposable, Uri, ViewColumn, env, window, workspace, type WebviewPanel, type WebviewPanelSerializer } from 'vscode';
+import { fromView, type FromView, type SimulationView, type ToView } from '../server/protocol.js';
 import { actionOnLine, groupOnLine, normalUri, type Simulations } from './simulations.js';
+import { pageOf, reveal, save } from './view-page.js';
 
 interface OpenPanel {
   readonly panel: WebviewPanel;
@@ -59,7 +60,7 @@ export class TracePanels implements WebviewPanelSerializer, Disposable {
     panel.onDidDispose(() => this.#open.delete(uri));
     panel.webview.onDidReceiveMessage((message: unknown) => void this.#receive(uri, fromView(message)));
     panel.webview.options = { enableScripts: true, localResourceRoots: [Uri.joinPath(this.extension, 'dist')] };
-    panel.webview.html = pageOf(panel.webview, this.extension);
+    panel.webview.html = pageOf(panel.webview, this.extension, 'trace');
   }
 
   async #refresh(uri: string): Promise<void> {
@@ -119,40 +120,3 @@ export class TracePanels implements WebviewPanelSerializer, Disposable {
 }
 
 const titleOf = (uri: string): string => `Trace: ${Uri.parse(uri).path.split('/').at(-1) ?? ''}`;
-
-/** Selects a place in its editor, which stays where it is open. */
-async function reveal({ uri, range }: PlaceView, focus: boolean): Promise<void> {
-  const target = Uri.parse(uri);
-  const visible = window.visibleTextEditors.find(({ document }) => document.uri.toString() === target.toString());
-  const selection = new Range(range.start.line, range.start.character, range.end.line, range.end.character);
-  try {
-    await window.showTextDocument(target, { viewColumn: visible?.viewColumn ?? ViewColumn.One, preserveFocus: !focus, selection });
-  } catch (error) {
-    void window.showErrorMessage(`${target.path} cannot be opened: ${String(error)}`);
-  }
-}
-
-async function save(name: string, text: string, beside: string): Promise<void> {
-  const target = await window.showSaveDialog({ defaultUri: Uri.joinPath(Uri.parse(beside), '..', name) });
-  if (target) await workspace.fs.writeFile(target, new TextEncoder().encode(text));
-}
-
-/** The page of the view: its script and its style sheet, nothing else may be loaded. */
-function pageOf(webview: Webview, extension: Uri): string {
-  const nonce = crypto.randomUUID().replaceAll('-', '');
-  const resource = (name: string) => webview.asWebviewUri(Uri.joinPath(extension, 'dist', name)).toString();
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-  <meta charset="utf-8">
-  <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src ${webview.cspSource}; script-src 'nonce-${nonce}'">
-  <meta name="viewport" content="width=device-width, initial-scale=1">
-  <title>IOMMU trace</title>
-  <link rel="stylesheet" href="${resource('trace.css')}">
-</head>
-<body>
-  <div id="app"></div>
-  <script nonce="${nonce}" src="${resource('trace.js')}"></script>
-</body>
-</html>`;
-}

@@ -75,6 +75,7 @@ function collectScenario(scenario: ast.Scenario): ScenarioNames {
   const handles = new Map<string, ast.Handle[]>();
   for (const item of scenario.items) {
     if (ast.isOwnerMemory(item)) addFirst(memories, item.name ?? DEFAULT_MEMORY_NAME, item);
+    if (ast.isStep(item) && item.verb === 'fork') inheritHandles(handles, item);
     if (!ast.isStep(item) || item.handle?.name === undefined) continue;
     const key = handleKey(processOf(item), item.handle.name);
     const list = handles.get(key);
@@ -82,6 +83,16 @@ function collectScenario(scenario: ast.Scenario): ScenarioNames {
     else list.push(item.handle);
   }
   return { memories, handles };
+}
+
+/** A child of `fork` knows what its parent has opened, by the same names. */
+function inheritHandles(handles: Map<string, ast.Handle[]>, step: ast.Step): void {
+  const [child] = step.atoms;
+  if (!ast.isNameAtom(child)) return;
+  for (const list of [...handles.values()]) {
+    const name = list[0]!.name;
+    if (handles.get(handleKey(processOf(step), name)) === list) handles.set(handleKey(child.target.$refText, name), [...list]);
+  }
 }
 
 /** All handles that a process introduces, in order. */

@@ -64,9 +64,14 @@ const FUNCTION_PROPERTIES = allOn(['function'], [
   ['ari', 'flag', 'Alternative Routing-ID Interpretation: functions up to 255.'],
   ['msi', 'flag', 'MSI or MSI-X. Present unless said.', 'msi no', { usual: true }],
   ['flr', 'flag', 'Function level reset.', 'flr no'],
+  ['reset-method', 'words', 'Ways to reset the function alone, as `reset_method` in sysfs lists them. `none`: it has none.', 'reset-method flr, bus', { words: ['device_specific', 'acpi', 'flr', 'af_flr', 'pm', 'bus', 'cxl_bus'], alone: ['none'] }],
+  ['vf-bars', 'sizes', 'Sizes of the memory BARs of each virtual function.', 'vf-bars 16KiB, 16KiB'],
+  ['guest-rom', 'text', 'What a VM gets as the expansion ROM of the device: an image (QEMU: `romfile=`), or `none` (QEMU: `rombar=0`).', 'guest-rom "gpu.rom"'],
   ['alias', 'devfns', 'Requester IDs on the same bus that it uses besides its own (a quirk of the device).', 'alias 01.1'],
   ['external-facing', 'flag', 'Firmware says that what is behind this port is outside of the machine (Thunderbolt, USB4).'],
   ['group', 'number', 'The IOMMU group number that was recorded on the running host. A claim to compare with, never an input.', 'group 13', { max: U32 }],
+  ['probed', 'flag', 'Some driver has probed it, though none is bound now: behind a unit that firmware describes it has a group for that, before Linux 6.15 (GRL-07).'],
+  ['chipset-registers', 'flag', "Of the bridge to the bus of an Intel chipset (00:1f.0): firmware made the chipset's registers visible (RCBA). Yes unless said.", 'chipset-registers no', { usual: true }],
   ['boot-vga', 'flag', 'The display that firmware used.'],
   ['internal-peer-to-peer', 'flag', 'The functions of this device can reach one another without leaving it.'],
 ]);
@@ -86,24 +91,41 @@ const IOMMU_PROPERTIES = allOn(['iommu'], [
   ['dirty-tracking', 'flag', 'Dirty bits in second-stage tables.'],
   ['pass-through', 'flag', 'A pass-through type in the device entry. Present unless said.', 'pass-through no', { usual: true }],
   ['caching-mode', 'flag', 'VT-d caching mode, as emulated units have.'],
+  ['id-map-mask', 'number', 'What of a requester ID is looked up in `id-map` (`iommu-map-mask` of a device tree).', 'id-map-mask 0xfff8', { max: 0xffffn }],
+  ['stream-mask', 'number', 'Bits of stream IDs that the unit ignores when it matches them (`stream-match-mask` of a device tree).', 'stream-mask 0x7f80', { max: 0x7fffn }],
+  ['endpoints-together', 'flag', 'PAMU: the PCI controllers do not tell their endpoints apart.'],
 ]);
 
 const SHARED_PROPERTIES: readonly PropertySpec[] = [
   property(['iommu'], 'ats', 'flag', 'Translates requests of device TLBs.'),
   property(['iommu'], 'pri', 'flag', 'Serves page requests.'),
   property(['iommu'], 'pasid', 'number', 'PASID bits that the unit supports.', 'pasid 20', { max: 20n }),
+  property(['iommu'], 'driver', 'name', 'The driver of the unit. `none`: the kernel has none, so that the unit never registers.', 'driver none'),
+  property(['platform'], 'hid', 'text', 'ACPI hardware ID, by which an AMD unit knows the device.', 'hid "AMDI0020"'),
+  property(['platform'], 'uid', 'text', 'ACPI unique ID.', 'uid "1"'),
+  property(['platform'], 'container', 'name', "Of a device on NXP's fsl-mc bus: the container that it is in.", 'container dprc1'),
   property(['function', 'platform'], 'driver', 'name', 'The kernel driver that has the device; `none`: no driver.', 'driver nvidia'),
   property(['platform'], 'streams', 'numbers', 'Stream IDs that the device uses.', 'streams 0x10, 0x11', { max: U32 }),
+  property(['mdev'], 'instances', 'number', 'How many of its type the parent can have.', 'instances 1', { max: U32 }),
   property(['mdev'], 'type', 'name', 'The mdev type it was created from.', 'type "i915-GVTg_V5_4"'),
 ];
 
 const OWNER_PROPERTIES = allOn(['vm', 'process'], [
   ['memlock', 'size', 'RLIMIT_MEMLOCK: how much memory the process may lock. `unlimited` unless said.', 'memlock 17GiB', { words: ['unlimited'] }],
+  ['program', 'word', 'What it runs, which decides the calls and their order: `qemu` (a VM, unless said) or `libvirt` (QEMU started by libvirt, which also binds the devices and raises `memlock`); `dpdk` (a process, unless said) or `spdk`.', 'program libvirt', { words: ['qemu', 'libvirt', 'dpdk', 'spdk'] }],
   ['through', 'word', 'The API that the program uses.', 'through iommufd', { words: ['type1', 'iommufd', 'iommufd-container'] }],
   ['capabilities', 'words', 'Linux capabilities of the process.', 'capabilities IPC_LOCK', { words: ['IPC_LOCK', 'SYS_RAWIO', 'SYS_RESOURCE', 'SYS_ADMIN'], alone: ['none'] }],
+  ['user', 'name', 'Who runs the program, by name. root unless said.', 'user qemu'],
+  ['nodes', 'word', 'May the program open the nodes of its devices, /dev/vfio/N and /dev/vfio/devices/vfioX? `granted`: a udev rule, chown or the VM manager gave them to its user. `root-only`: as the kernel makes them, which is meant when a user is named. `cgroup-denied`: the device cgroup of its container does not list them.', 'nodes granted', { words: ['granted', 'root-only', 'cgroup-denied'] }],
 ]);
 
-export const PROPERTIES: readonly PropertySpec[] = [...FUNCTION_PROPERTIES, ...IOMMU_PROPERTIES, ...SHARED_PROPERTIES, ...OWNER_PROPERTIES];
+const VM_PROPERTIES = allOn(['vm'], [
+  ['address-width', 'number', 'Bits of guest physical address that the processor of the VM shows (QEMU: `guest-phys-bits` or `phys-bits`).', 'address-width 39', { max: 57n }],
+  ['pci-window', 'size', 'The PCI window that the guest\'s firmware opens above the memory, for large BARs. 32GiB unless said.', 'pci-window 256GiB'],
+  ['virtual-iommu', 'flag', 'The VM has an IOMMU of its own.'],
+]);
+
+export const PROPERTIES: readonly PropertySpec[] = [...FUNCTION_PROPERTIES, ...IOMMU_PROPERTIES, ...SHARED_PROPERTIES, ...OWNER_PROPERTIES, ...VM_PROPERTIES];
 
 const byHolder = new Map<string, PropertySpec>(PROPERTIES.flatMap((spec) => spec.on.map((holder) => [`${holder} ${spec.key}`, spec])));
 

@@ -11,4 +11,7 @@ export function usedUris(uri: string, text: string): string[] {
 }
 
 /** Where `use "path"` in the file `from` leads. */
-export const resolveUse = (path: string, from: URI): URI => UriUtils.resolvePath(UriUtils.dirname(from), path);
+export const resolveUse = (path: string, from: URI): URI => UriUtils.resolvePath(UriUtils.dirname(savedAs(from)), path);
+
+/** A document that is not saved yet but has a place uses files from there. */
+const savedAs = (uri: URI): URI => (uri.scheme === 'untitled' && uri.path.startsWith('/') ? uri.with({ scheme: 'file' }) : uri);

@@ -1,7 +1,10 @@
 /** The terminal command: the same engine as the editor's. */
+import { calls } from './cli/calls.js';
 import { check } from './cli/check.js';
+import { compareCommand } from './cli/compare.js';
 import { EXIT, UsageError, type ExitCode } from './cli/exit-codes.js';
 import { explain } from './cli/explain.js';
+import { exportCommand } from './cli/export.js';
 import { groups } from './cli/groups.js';
 import { importCommand } from './cli/import.js';
 import { simulateCommand } from './cli/simulate.js';
@@ -16,15 +19,20 @@ const USAGE = `usage: iommu COMMAND [OPTION ...] FILE ...
                        groups, verified, the smallest first
   simulate FILE ...    every call and every DMA, with its result    [--trace]
   trace FILE ...       each DMA step by step                        [--line N]
+  compare FILE         one file under two models, side by side      [--models type1@5.13,iommufd@6.19] [--run NAME]
+                                                                    [--format svg [--step N]] [--out FILE]
+  calls FILE           what the programs of its owners call, as  [--owner NAME]
+                       scenarios to change and simulate
   import LSPCI         a .iommu file from "lspci -vvv" (root)       [--groups FILE] [--dmesg FILE] [--cmdline FILE]
                                                                     [--name NAME] [--out FILE [--force]]
+  export FILE          settings of an owner that starts         --to cmdline|modprobe|driverctl|qemu|libvirt [--owner NAME]
   explain [CODE]       the page of a diagnostic, or all codes
 
 --format text|json     for check, groups, what-if, simulate, trace
 ends with 0: clean, 1: findings, 2: bad usage or unreadable input`;
 
 const COMMANDS: Readonly<Record<string, (args: readonly string[]) => ExitCode | Promise<ExitCode>>> = {
-  check, groups, simulate: simulateCommand, trace, 'what-if': whatIfCommand, import: importCommand, explain,
+  check, compare: compareCommand, groups, calls, simulate: simulateCommand, trace, 'what-if': whatIfCommand, import: importCommand, export: exportCommand, explain,
 };
 
 async function main(args: readonly string[]): Promise<ExitCode> {

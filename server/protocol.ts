@@ -147,6 +147,20 @@ export interface ImportParams {
 }
 export type ImportResult = { readonly text: string; readonly notes: readonly string[] } | { readonly error: string };
 
+/** What can be exported of a file: its owners, and the targets. */
+export const EXPORT_CHOICES_REQUEST = 'iommu/exportChoices';
+export interface ExportChoicesParams { readonly uri: string }
+export interface ExportChoices {
+  /** `problem`: why the owner does not start in the simulation, so that there is nothing to export. */
+  readonly owners: readonly { readonly name: string; readonly kind: 'vm' | 'process'; readonly host: string; readonly problem?: string }[];
+  readonly targets: readonly { readonly name: string; readonly title: string; readonly forVms: boolean }[];
+}
+
+export const EXPORT_REQUEST = 'iommu/export';
+export interface ExportParams { readonly uri: string; readonly owner: string; readonly target: string }
+/** `text` has the notes in it, as comments; `language` as editors name it. */
+export type ExportResult = { readonly text: string; readonly language: string } | { readonly error: string };
+
 /** The documentation page of a diagnostic, Markdown; null for an unknown code. Shown under `PAGE_SCHEME:/CODE.md`. */
 export const PAGE_REQUEST = 'iommu/page';
 export interface PageParams { readonly code: string }

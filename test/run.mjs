@@ -56,6 +56,7 @@ const PARTS = {
   build: single(process.execPath, ['esbuild.mjs']),
   types: single(bin('tsc'), ['--noEmit', '-p', '.']),
   'view-types': single(bin('tsc'), ['--noEmit', '-p', 'client/trace']),
+  'compare-view-types': single(bin('tsc'), ['--noEmit', '-p', 'client/compare']),
   boundaries: single(bin('depcruise'), ['--config', '.dependency-cruiser.cjs', 'language', 'server', 'client', 'test']),
   docs: single(process.execPath, ['test/tools/run-ts.mjs', 'test/docs/generate.ts', '--check']),
   /** Installed where it is missing, before a test with a time limit needs it. */

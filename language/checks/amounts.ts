@@ -98,3 +98,8 @@ export function kernelVersionsMustBeginWithTwoNumbers(node: ast.Kernel | ast.Ker
     report('language/kernel-version', node, `\`${node.version}\` is no kernel version: write it as \`uname -r\` does, for example \`6.12\`.`, { property: 'version' });
   }
 }
+
+export function requesterIdsMustHave16Bits(node: ast.IdMap, report: Report): void {
+  const last = amountOf(node.range?.size === undefined ? node.range?.last : undefined) ?? amountOf(node.range?.start);
+  if (last !== undefined && last > 0xffffn) report('language/too-large', node, 'A requester ID has 16 bits: at most 0xffff.', { property: 'range' });
+}

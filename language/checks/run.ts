@@ -18,6 +18,8 @@ const CHECKS: Checks = {
   Host: [names.hostNamesMustBeUnique, fabric.pciAddressesMustBeUnique, amounts.memoryRangesMustNotOverlap],
   Kernel: [amounts.kernelVersionsMustBeginWithTwoNumbers],
   Cpu: [words.vendorsMustBeKnown],
+  Firmware: [words.firmwareMustBeKnown],
+  IdMap: [amounts.requesterIdsMustHave16Bits],
   Grouping: [words.groupingsMustBeKnown],
   IoasidChoice: [words.ioasidModelsMustBeKnown],
   Iommu: [words.architecturesMustBeKnown, (node, report) => words.propertiesMustBeGivenOnce(node.properties, report)],

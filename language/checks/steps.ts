@@ -46,7 +46,7 @@ export function classOfHandle(handle: ast.Handle): string {
   return kind.replace(/^new /, '');
 }
 
-const HANDLE_CLASSES = new Set(['container', 'group', 'device-fd', 'cdev', 'iommufd', 'ioas', 'hwpt', 'access', 'ioasid-file', 'fault-queue', 'viommu', 'vdevice', 'kernel-domain']);
+const HANDLE_CLASSES = new Set(['event-queue', 'hw-queue', 'mock-device', 'test-access', 'memfd', 'mapping', 'container', 'group', 'device-fd', 'cdev', 'iommufd', 'ioas', 'hwpt', 'access', 'ioasid-file', 'fault-queue', 'viommu', 'vdevice', 'kernel-domain', 'kvm-device']);
 
 function accepts(wanted: string, found: string): boolean {
   if (wanted === 'size') return found === 'number';

@@ -2,7 +2,7 @@
 import type { AstNode } from 'langium';
 import * as ast from '../generated/ast.js';
 import { holderOf } from '../holders.js';
-import { ARCHITECTURES, CPU_VENDORS, GROUPINGS, IOASID_MODELS, MEDIATED_KINDS, RESERVED_TYPES } from '../lowering/host.js';
+import { ARCHITECTURES, CPU_VENDORS, FIRMWARE_KINDS, GROUPINGS, IOASID_MODELS, MEDIATED_KINDS, RESERVED_TYPES } from '../lowering/host.js';
 import { FUNCTION_TYPES } from '../lowering/functions.js';
 import { classCode } from '../lowering/fabric.js';
 import { DMA_WORDS, DOMAIN_TYPES, EXPECTATION_WORDS, MEMORY_KINDS, PERMISSIONS } from '../lowering/owners.js';
@@ -118,6 +118,7 @@ function knownWord(node: AstNode, word: string, words: readonly string[], what: 
 export const functionTypesMustBeKnown = wordMustBeKnown<ast.PciFunction>('type', (node) => Object.keys(FUNCTION_TYPES[node.kind] ?? {}), 'type of such a function');
 export const architecturesMustBeKnown = wordMustBeKnown<ast.Iommu>('architecture', () => Object.keys(ARCHITECTURES), 'IOMMU architecture');
 export const vendorsMustBeKnown = wordMustBeKnown<ast.Cpu>('vendor', () => CPU_VENDORS, 'CPU vendor');
+export const firmwareMustBeKnown = wordMustBeKnown<ast.Firmware>('kind', () => FIRMWARE_KINDS, 'kind of firmware description');
 export const groupingsMustBeKnown = wordMustBeKnown<ast.Grouping>('algorithm', () => GROUPINGS, 'way of grouping');
 export const ioasidModelsMustBeKnown = wordMustBeKnown<ast.IoasidChoice>('model', () => IOASID_MODELS, 'way to give out PASIDs');
 export const mediatedKindsMustBeKnown = wordMustBeKnown<ast.MediatedDevice>('kind', () => MEDIATED_KINDS, 'kind of mediated device');

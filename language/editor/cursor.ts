@@ -17,7 +17,7 @@ export interface Cursor {
 export const HOLDER_OF: Partial<Readonly<Record<Block, Holder>>> = { function: 'function', iommu: 'iommu', platform: 'platform', mdev: 'mdev', vm: 'vm', process: 'process' };
 
 const FUNCTION_KINDS = ['root-port', 'function', 'integrated', 'event-collector', 'switch', 'port', 'bridge', 'virtual-function'];
-const HOST_ITEMS = ['kernel', 'cpu', 'memory', 'iommu', ...FUNCTION_KINDS, 'platform', 'mdev', 'reserved', 'bind', 'group'];
+const HOST_ITEMS = ['kernel', 'cpu', 'firmware', 'memory', 'iommu', ...FUNCTION_KINDS, 'platform', 'mdev', 'reserved', 'bind', 'group'];
 
 /** Keywords of the statements that may stand in a block, beside its simple properties. */
 const KEYWORDS: Readonly<Record<Block, readonly string[]>> = {
@@ -25,7 +25,7 @@ const KEYWORDS: Readonly<Record<Block, readonly string[]>> = {
   host: HOST_ITEMS,
   kernel: ['cmdline', 'options', 'parameters'],
   function: [...FUNCTION_KINDS, 'buses', 'bar', 'window', 'sriov', 'behind'],
-  iommu: ['covers', 'register'],
+  iommu: ['covers', 'id-map', 'id-group', 'acpi-device', 'register'],
   platform: ['iommu', 'resource'],
   mdev: [], group: [], details: [],
   vm: ['memory', 'assign'], process: ['memory', 'assign'],

@@ -2,7 +2,7 @@
 import { PROFILES } from '../../server/simulator/kernel/profile.js';
 import { verbNamed, type OperandSpec, type VerbSpec } from '../../server/simulator/scenario/verbs.js';
 import { FUNCTION_TYPES } from '../lowering/functions.js';
-import { ARCHITECTURES, CPU_VENDORS, GROUPINGS, IOASID_MODELS, MEDIATED_KINDS, RESERVED_TYPES } from '../lowering/host.js';
+import { ARCHITECTURES, CPU_VENDORS, FIRMWARE_KINDS, GROUPINGS, IOASID_MODELS, MEDIATED_KINDS, RESERVED_TYPES } from '../lowering/host.js';
 import { DMA_WORDS, DOMAIN_TYPES, EXPECTATION_WORDS, MEMORY_KINDS, PERMISSIONS } from '../lowering/owners.js';
 import { CLASS_CODES, propertyOf, type PropertySpec } from '../properties.js';
 import { demands, HOLDER_OF, type Cursor } from './cursor.js';
@@ -33,6 +33,7 @@ const DRIVERS = ['vfio-pci', 'none', 'nvme', 'nvidia', 'nouveau', 'amdgpu', 'i91
 
 /** Words that an operand of kind `word` may be, by verb and role. */
 const OPERAND_WORDS: Readonly<Record<string, readonly string[]>> = {
+  'device-feature feature': ['vf-token', 'low-power-entry', 'low-power-exit', 'migration'],
   'set-iommu model': ['type1', 'type1v2', 'nesting', 'noiommu'], 'bind driver': DRIVERS.filter((driver) => driver !== 'none'),
   'ioasid-set-alloc type': ['MM', 'NULL'], 'ioasid-register-notifier level': ['CPU', 'IOMMU', 'DEVICE'], 'ioasid-ioctl command': ['GET_API_VERSION', 'GET_INFO'],
   'set-group-type type': ['identity', 'DMA', 'DMA-FQ', 'auto'], 'iommufd-option option': ['rlimit-mode', 'huge-pages'],
@@ -48,11 +49,15 @@ const READERS: Readonly<Record<string, Reader>> = {
   host: () => nothing, use: () => nothing, let: () => nothing,
   kernel: (after, last) => (after.length === 0 ? words(...VERSIONS) : last === 'cmdline' ? nothing : last === 'grouping' ? words(...GROUPINGS) : last === 'ioasid' ? words(...IOASID_MODELS) : also(words('cmdline', 'options', 'parameters', 'grouping', 'ioasid'))),
   cpu: (after) => (after.length === 0 ? words(...CPU_VENDORS) : done),
+  firmware: (after) => (after.length === 0 ? words(...FIRMWARE_KINDS) : done),
+  'id-map': (_, last) => (last === 'to' ? names('constant') : also(words('size', 'to'))),
+  'id-group': () => names('constant'), 'acpi-device': () => also(words('uid', 'at')),
   iommu: (after, last) => (after.length === 0 ? nothing : last === ':' ? words(...Object.keys(ARCHITECTURES)) : done),
   covers: (after, last) => (after.length === 0 ? both(words('rest'), names('device')) : last === ',' || last === 'except' ? names('device') : also(words('except'))),
   behind: devices(done), assign: devices(done), attach: devices(also(words('pasid'))),
   bind: (after, last) => (last === 'to' ? words(...DRIVERS) : last === 'on' ? names('host') : devices(after.includes('to') ? also(words('on')) : words('to'))(after, last)),
   reserved: (after, last) => (last === 'for' || (after.includes('for') && last === ',') ? names('device') : after.length > 0 && !demands(last) ? also(words('size', ...RESERVED_TYPES, 'for')) : nothing),
+  'dma-ranges': (after, last) => (after.length > 0 && !demands(last) ? also(words('size')) : nothing),
   mdev: (_, last) => (last === 'on' ? names('device') : last === ':' ? words(...MEDIATED_KINDS) : also(words('on'))),
   group: (after) => (after.length === 1 ? words('on') : nothing),
   vm: ownerHead, process: ownerHead,

@@ -2,6 +2,7 @@
 import { AstUtils, CstUtils, GrammarUtils, type AstNode, type LangiumDocument, type LeafCstNode } from 'langium';
 import type { HoverProvider, LangiumServices } from 'langium/lsp';
 import type { Hover, HoverParams } from 'vscode-languageserver';
+import { UAPI_CALLS, uapiCallsOf } from '../../server/simulator/scenario/verbs-uapi.js';
 import { verbNamed, type VerbSpec } from '../../server/simulator/scenario/verbs.js';
 import { docCommentOf } from '../comments.js';
 import * as ast from '../generated/ast.js';
@@ -54,7 +55,14 @@ export function verbText(verb: VerbSpec): string {
   const operands = verb.operands.map((operand) => `- ${describeOperand(operand)}${operand.optional ? ', optional' : ''}`);
   const flags = verb.flags.length === 0 ? [] : [`- flags: ${verb.flags.map((flag) => `\`${flag}\``).join(', ')}`];
   const rules = verb.rules.length === 0 ? [] : [`Rules: ${verb.rules.join(', ')}`];
-  return [`**${verb.verb}**: \`${verb.call}\``, verb.doc, [...operands, ...flags].join('\n'), code(verb.example), ...rules].filter((part) => part !== '').join('\n\n');
+  return [`**${verb.verb}**: \`${verb.call}\``, verb.doc, uapiCallsOf(verb.call).map(uapiText).join('\n'), [...operands, ...flags].join('\n'), code(verb.example), ...rules].filter((part) => part !== '').join('\n\n');
+}
+
+/** Command, structure and flags of an ioctl. */
+function uapiText(name: string): string {
+  const { command, argument, members, flags } = UAPI_CALLS[name]!;
+  const parts = [command === undefined ? `\`${argument}\`` : `\`${command}\`, \`${argument}\``, ...(members === undefined ? [] : [members]), ...(flags === undefined ? [] : [`flags ${flags}`])];
+  return `- \`${name}\`: ${parts.join('; ')}`;
 }
 
 export function propertyText(property: PropertySpec): string {

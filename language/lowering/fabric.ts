@@ -68,11 +68,25 @@ function lowerSlot(context: Context, slot: Slot): FunctionDescription {
     ...(physical === undefined ? {} : { virtualFunction: { of: physical, index: smallNumber(amountOf(node.index), U16) ?? 0 } }),
     ...(behind === undefined ? {} : { behindVmd: behind }),
     functionLevelReset: properties.statedFlag('flr'),
+    ...forGuests(properties),
     driver: driverOf(properties),
   };
 }
 
-type Described = Omit<FunctionDescription, 'id' | 'name' | 'address' | 'type' | 'upstream' | 'acs' | 'bars' | 'windows' | 'driver'>;
+type Described = Omit<FunctionDescription, ForGuests | 'id' | 'name' | 'address' | 'type' | 'upstream' | 'acs' | 'bars' | 'windows' | 'driver'>;
+
+type ForGuests = 'resetMethods' | 'virtualBarSizes' | 'guestRom';
+
+/** What matters when a user gets the function. */
+function forGuests(properties: Properties): Pick<FunctionDescription, ForGuests> {
+  const methods = properties.texts('reset-method').filter((method) => method !== 'none');
+  const rom = properties.text('guest-rom');
+  return {
+    ...(properties.has('reset-method') ? { resetMethods: methods } : {}),
+    ...(properties.has('vf-bars') ? { virtualBarSizes: properties.integers('vf-bars') } : {}),
+    ...(rom === undefined ? {} : { guestRom: rom === 'none' ? 'none' as const : { file: rom } }),
+  };
+}
 
 /** What the simple properties of a function say. */
 function described(properties: Properties): Described {
@@ -91,6 +105,8 @@ function described(properties: Properties): Described {
     driverOverride: properties.text('driver-override'),
     recordedGroup: properties.number('group'),
     bootVga: properties.statedFlag('boot-vga'),
+    ...(properties.flag('probed') ? { probed: true } : {}),
+    ...(properties.statedFlag('chipset-registers') === false ? { chipsetRegisters: false } : {}),
   };
 }
 
@@ -112,7 +128,7 @@ function lowerVirtualFunction(context: Context, slot: Slot, virtual: NonNullable
   return {
     id: context.virtualFunctionId(virtual.sriov, virtual.index), name: `${slot.node.name}.vf${virtual.index}`,
     address: slot.address, type: 'endpoint', upstream: context.idOf(slot.upstream) ?? null,
-    ...described(properties), label: undefined, multifunction: undefined, driverOverride: undefined, recordedGroup: undefined, bootVga: undefined,
+    ...described(properties), label: undefined, multifunction: undefined, driverOverride: undefined, recordedGroup: undefined, bootVga: undefined, probed: undefined, chipsetRegisters: undefined,
     acs, bars: [], windows: [], functionLevelReset: true, driver: null,
     virtualFunction: { of: context.idOf(slot.node)!, index: virtual.index },
   };

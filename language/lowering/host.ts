@@ -1,13 +1,16 @@
 /** A host: kernel, memory, IOMMU units, devices outside of the fabric, reserved regions, bindings. */
 import type {
-  GroupingName, HostDescription, IoasidModelName, IommuArchitectureName, IommuDescription, KernelDescription, MediatedDeviceDescription, MediatedKind, PlatformDeviceDescription,
+  EmbeddedIommuName, FirmwareKind, GroupingName, HostDescription, IoasidModelName, IommuArchitectureName, IommuDescription, KernelDescription, MediatedDeviceDescription, MediatedKind, PlatformDeviceDescription,
   ReservedRegionDescription, ReservedType, SubjectId,
 } from '../../server/simulator/description.js';
-import type { AddressRange, PhysicalAddress } from '../../server/simulator/memory/address.js';
+import { EMBEDDED } from '../../server/simulator/hardware/kernel-only/embedded.js';
+import type { AddressRange, Iova, PhysicalAddress } from '../../server/simulator/memory/address.js';
 import * as ast from '../generated/ast.js';
 import { rangeOf, type Context } from './context.js';
 import { driverOf, lowerFunctions, nameFunctions } from './fabric.js';
-import { Properties } from './values.js';
+import { amountOf } from '../names.js';
+import { smallNumber } from '../numbers.js';
+import { Properties, unquoted } from './values.js';
 
 /** A host with everything that counts as its own: also statements that a lost brace left behind it. */
 export interface HostSource {
@@ -19,7 +22,9 @@ export interface HostSource {
 
 export const ARCHITECTURES: Readonly<Record<string, IommuArchitectureName>> = {
   'vtd': 'vtd', 'amd-vi': 'amd-vi', 'smmuv3': 'smmuv3', 'riscv': 'riscv-iommu', 'riscv-iommu': 'riscv-iommu', 'virtio-iommu': 'virtio-iommu',
+  ...(Object.fromEntries(Object.keys(EMBEDDED).map((name) => [name, name])) as Record<EmbeddedIommuName, EmbeddedIommuName>),
 };
+export const FIRMWARE_KINDS: readonly FirmwareKind[] = ['acpi', 'device-tree'];
 export const CPU_VENDORS = ['intel', 'amd', 'arm', 'other', 'unknown'] as const;
 export const GROUPINGS: readonly GroupingName[] = ['classic', '2025-rework'];
 export const IOASID_MODELS: readonly IoasidModelName[] = ['released', 'sets-2021'];
@@ -46,14 +51,17 @@ export function lowerHost(context: Context, source: HostSource): HostDescription
   const { node, items, bindings } = source;
   const id = context.idOf(node)!;
   const kernel = lowerKernel(context, id, source);
+  const firmware = FIRMWARE_KINDS.find((kind) => kind === items.find(ast.isFirmware)?.kind);
   return {
     id, name: nameOf(node), kernel,
+    ...(firmware === undefined ? {} : { firmware }),
     memory: lowerMemory(items),
     iommus: items.filter(ast.isIommu).map((unit) => lowerUnit(context, unit, kernel)),
     functions: lowerFunctions(context, items),
     platformDevices: items.filter(ast.isPlatformDevice).map((device) => lowerPlatform(context, device)),
     mediatedDevices: items.filter(ast.isMediatedDevice).flatMap((device) => lowerMediated(context, device)),
     reservedRegions: items.filter(ast.isReservedRegion).flatMap((region) => lowerReserved(context, id, region)),
+    ...(items.some(ast.isDmaRanges) ? { dmaRanges: items.filter(ast.isDmaRanges).flatMap(({ ranges }) => ranges).flatMap((range) => rangeOf<Iova>(range) ?? []) } : {}),
     bindings: bindings.flatMap((binding) => lowerBinding(context, id, binding)),
   };
 }
@@ -120,16 +128,52 @@ function lowerUnit(context: Context, node: ast.Iommu, kernel: KernelDescription)
     scalableMode: properties.flag('scalable-mode'), firstStage: properties.flag('first-stage'), nested: properties.flag('nested'),
     dirtyTracking: properties.flag('dirty-tracking'), passThrough: properties.flag('pass-through'), cachingMode: properties.flag('caching-mode'),
     deviceTlb: properties.flag('ats'), pageRequests: properties.flag('pri'), pasidBits: properties.number('pasid') ?? 0,
+    ...lowerIds(node, properties),
   };
+}
+
+type Ids = Pick<IommuDescription, 'idMaps' | 'idMapMask' | 'streamMask' | 'idGroups' | 'acpiDevices' | 'withoutDriver' | 'endpointsTogether'>;
+
+/** How the unit knows its devices; what is not said is left out. */
+function lowerIds(node: ast.Iommu, properties: Properties): Ids {
+  const maps = node.properties.filter(ast.isIdMap);
+  const groups = node.properties.filter(ast.isIdGroup);
+  const acpi = node.properties.filter(ast.isAcpiDevice);
+  return {
+    ...(maps.length === 0 ? {} : { idMaps: maps.flatMap(lowerIdMap) }),
+    ...(properties.has('id-map-mask') ? { idMapMask: properties.number('id-map-mask') } : {}),
+    ...(properties.has('stream-mask') ? { streamMask: properties.number('stream-mask') } : {}),
+    ...(groups.length === 0 ? {} : { idGroups: groups.map((group) => ({ name: group.name ?? 'group', ids: group.ids.flatMap((id) => smallNumber(amountOf(id), U32) ?? []) })) }),
+    ...(acpi.length === 0 ? {} : { acpiDevices: acpi.flatMap(lowerAcpiDevice) }),
+    ...(properties.text('driver') === 'none' ? { withoutDriver: true } : {}),
+    ...(properties.flag('endpoints-together') ? { endpointsTogether: true } : {}),
+  };
+}
+
+const U32 = 0xffff_ffff;
+
+function lowerIdMap({ range, base }: ast.IdMap): NonNullable<IommuDescription['idMaps']>[number][] {
+  const ids = rangeOf(range);
+  const to = smallNumber(amountOf(base), U32);
+  return ids === undefined || to === undefined || ids.last > 0xffffn ? [] : [{ first: Number(ids.start), last: Number(ids.last), to }];
+}
+
+function lowerAcpiDevice({ hid, uid, deviceId }: ast.AcpiDevice): NonNullable<IommuDescription['acpiDevices']>[number][] {
+  const id = smallNumber(amountOf(deviceId), 0xffff);
+  return hid === undefined || id === undefined ? [] : [{ hid: unquoted(hid), ...(uid === undefined ? {} : { uid: unquoted(uid) }), deviceId: id }];
 }
 
 function lowerPlatform(context: Context, node: ast.PlatformDevice): PlatformDeviceDescription {
   const properties = new Properties('platform', node.properties);
+  const units = node.properties.filter(ast.isTranslatedBy).flatMap((named) => context.idOf(named.unit?.ref) ?? []);
   const ranges = [node.at, ...node.properties.filter(ast.isResource).map((resource) => resource.range)];
   return {
     id: context.idOf(node)!, name: node.name ?? 'device',
     streamIds: properties.integers('streams').filter((id) => id <= 0xffff_ffffn).map(Number),
-    iommu: context.idOf(node.properties.find(ast.isTranslatedBy)?.unit?.ref),
+    iommu: units[0],
+    ...(units.length > 1 ? { furtherIommus: units.slice(1) } : {}),
+    ...(properties.has('hid') ? { hid: properties.text('hid'), uid: properties.text('uid') } : {}),
+    ...(properties.has('container') ? { container: properties.text('container') } : {}),
     driver: driverOf(properties),
     resources: ranges.flatMap((range) => rangeOf<PhysicalAddress>(range) ?? []),
   };
@@ -138,8 +182,9 @@ function lowerPlatform(context: Context, node: ast.PlatformDevice): PlatformDevi
 function lowerMediated(context: Context, node: ast.MediatedDevice): MediatedDeviceDescription[] {
   const parent = context.deviceId(node.parent?.device);
   if (parent === undefined) return [];
-  const typeName = new Properties('mdev', node.properties).text('type');
-  return [{ id: context.idOf(node)!, name: node.name ?? 'mdev', kind: oneOf(MEDIATED_KINDS, node.kind, 'software'), parent, typeName }];
+  const properties = new Properties('mdev', node.properties);
+  const instances = properties.number('instances');
+  return [{ id: context.idOf(node)!, name: node.name ?? 'mdev', kind: oneOf(MEDIATED_KINDS, node.kind, 'software'), parent, typeName: properties.text('type'), ...(instances !== undefined && { instances: Number(instances) }) }];
 }
 
 function lowerReserved(context: Context, host: SubjectId, node: ast.ReservedRegion): ReservedRegionDescription[] {

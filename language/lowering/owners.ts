@@ -1,6 +1,6 @@
 /** Owners, domains, group claims and questions. */
 import type {
-  ApiChoice, DmaDescription, DomainDescription, Expectation, GroupClaim, NeverDescription, OwnerDescription, OwnerMemory, PasidSetDescription, Permission, SubjectId,
+  ApiChoice, DmaDescription, DomainDescription, Expectation, GroupClaim, NeverDescription, NodeAccess, OwnerDescription, OwnerMemory, PasidSetDescription, Permission, ProgramName, SubjectId,
 } from '../../server/simulator/description.js';
 import type { PhysicalAddress, VirtualAddress } from '../../server/simulator/memory/address.js';
 import * as ast from '../generated/ast.js';
@@ -46,11 +46,21 @@ export function lowerOwner(context: Context, node: ast.Owner): OwnerDescription[
     memory: lowerMemories(context, node.items),
     memlock: properties.integers('memlock')[0],
     capabilities: properties.texts('capabilities').filter((capability) => capability !== 'none'),
+    program: properties.word('program') as ProgramName | undefined,
+    ...programOf(properties),
     assigned: node.items.filter(ast.isAssign).flatMap((assign) => assign.devices).flatMap((ref) => {
       const device = context.deviceId(ref.device);
       return device === undefined ? [] : [{ id: context.book.add(`${id}/assign/${device.split('/').at(-1)}`, ref), device }];
     }),
   }];
+}
+
+/** What is said of the program and of the VM beyond its devices and memory. */
+function programOf(properties: Properties): Pick<OwnerDescription, 'user' | 'nodes' | 'addressWidth' | 'pciWindow' | 'virtualIommu'> {
+  return {
+    user: properties.text('user'), nodes: properties.word('nodes') as NodeAccess | undefined,
+    addressWidth: properties.number('address-width'), pciWindow: properties.integers('pci-window')[0], virtualIommu: properties.statedFlag('virtual-iommu'),
+  };
 }
 
 export function lowerMemories(context: Context, items: readonly (ast.OwnerItem | ast.ScenarioItem)[]): OwnerMemory[] {

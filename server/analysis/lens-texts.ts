@@ -16,7 +16,7 @@ export function lensTexts({ description, report, facts }: Analysis): LensText[] 
   const hosts = report.hosts.map((host): LensText => ({ subject: host.host, title: `$(circuit-board) ${host.groups.length} IOMMU groups`, command: 'iommu.simulate', action: groupsId(facts.host(host.host)?.name ?? host.host) }));
   const owners = description.owners.map((owner): LensText => {
     const failed = [owner, ...owner.assigned, ...owner.memory].some((each) => facts.failureAt(each.id) !== undefined);
-    return { subject: owner.id, title: `${failed ? '$(error) cannot start' : '$(play) starts'}: show the calls`, command: 'iommu.simulate' };
+    return { subject: owner.id, title: `${failed ? '$(error) cannot start' : '$(play) starts'}: show the calls`, command: 'iommu.showCalls', action: owner.id };
   });
   const scenarios = report.runs.filter((run) => run.kind === 'scenario').map((run): LensText => ({ subject: run.subject, title: scenarioTitle(run), command: 'iommu.simulate' }));
   const dma = report.runs.flatMap((run) => run.actions).filter((action) => action.kind === 'dma').map((action): LensText => ({ subject: action.id, title: '$(debug-step-into) trace', command: 'iommu.traceDma', action: action.id }));

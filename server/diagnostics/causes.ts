@@ -36,4 +36,10 @@ export const ADDRESS_WIDTH: Cause = {
 /** More mappings than a container may have (VFT-41). */
 export const MAPPING_COUNT: Cause = byRule('memory/too-many-mappings', ['ENOSPC'], ['VFT-41']);
 
-export const CAUSES: readonly Cause[] = [INTERRUPT_ISOLATION, MEMORY_LOCK, DIRECT_REGION, ADDRESS_WIDTH, MAPPING_COUNT, VFIO_ON_BRIDGE];
+/** The file system or the device cgroup refuses an open, before any driver is asked. */
+export const NODE_ACCESS: Cause = {
+  code: 'ownership/node-not-permitted',
+  explains: (step) => step.call.startsWith('open(') && (step.result === 'EACCES' || (step.result === 'EPERM' && step.trace.some((event) => event.text.includes('device cgroup')))),
+};
+
+export const CAUSES: readonly Cause[] = [INTERRUPT_ISOLATION, MEMORY_LOCK, DIRECT_REGION, ADDRESS_WIDTH, MAPPING_COUNT, VFIO_ON_BRIDGE, NODE_ACCESS];

@@ -15,6 +15,7 @@ export class Facts {
   private readonly owners = new Map<SubjectId, OwnerDescription>();
   private readonly failures = new Map<SubjectId, StepReport>();
 
+  private readonly detachedByLibvirt = new Set<SubjectId>();
   private readonly dmaAddresses = new Map<SubjectId, bigint>();
 
   constructor(
@@ -24,6 +25,7 @@ export class Facts {
     for (const host of description.hosts) for (const fn of host.functions) this.functions.set(fn.id, { host, fn });
     for (const host of report.hosts) for (const group of host.groups) for (const member of group.members) this.groupOf.set(member, group);
     for (const owner of description.owners) for (const each of [owner, ...owner.assigned, ...owner.memory]) this.owners.set(each.id, owner);
+    for (const owner of description.owners) if (owner.program === 'libvirt') for (const { device } of owner.assigned) this.detachedByLibvirt.add(device);
     const statements = [...description.questions, ...description.scenarios.flatMap((scenario) => scenario.actions)];
     for (const statement of statements) if (statement.kind === 'dma') this.dmaAddresses.set(statement.id, statement.address);
     for (const { step } of failedSteps(report)) if (!this.failures.has(step.origin)) this.failures.set(step.origin, step);
@@ -66,11 +68,12 @@ export class Facts {
     return fn === undefined ? id.slice(id.lastIndexOf('/') + 1) : `${fn.name} (${addressText(fn.address)})`;
   }
 
-  /** The driver after the administrator's `bind` statements. */
+  /** The driver after the administrator's `bind` statements, and after libvirt has taken the device for its VM. */
   driverAtStart(device: SubjectId): string | null {
     const host = this.hostOf(device);
     const bound = host?.bindings.findLast((binding) => binding.device === device);
-    return bound?.driver ?? this.fn(device)?.driver ?? null;
+    const driver = bound?.driver ?? this.fn(device)?.driver ?? null;
+    return this.detachedByLibvirt.has(device) && !isVfioDriver(driver) ? 'vfio-pci' : driver;
   }
 }
 

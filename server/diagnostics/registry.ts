@@ -23,6 +23,14 @@ import { iommuDisabled } from './rules/iommu-disabled.js';
 import { memlockExceeded } from './rules/memlock-exceeded.js';
 import { neverRefuted } from './rules/never-refuted.js';
 import { noInterruptRemapping } from './rules/no-interrupt-remapping.js';
+import { groupSeveralAddressSpaces } from './rules/group-several-address-spaces.js';
+import { guestAddressWidth } from './rules/guest-address-width.js';
+import { guestWindow } from './rules/guest-window.js';
+import { noReset } from './rules/no-reset.js';
+import { nodeNotPermitted } from './rules/node-not-permitted.js';
+import { resetFails } from './rules/reset-fails.js';
+import { romUnreadable } from './rules/rom-unreadable.js';
+import { sriovNoRoom } from './rules/sriov-no-room.js';
 import { recordedGroupDiffers } from './rules/recorded-group-differs.js';
 import { requesterAlias } from './rules/requester-alias.js';
 import { runStopped } from './rules/run-stopped.js';
@@ -32,7 +40,7 @@ import { vfioOnBridge } from './rules/vfio-on-bridge.js';
 import type { DiagnosticRule } from './rule.js';
 
 export const RULES: readonly DiagnosticRule[] = [
-  iommuNone, iommuDisabled, iommuBuildDependent, deviceHasHostDriver, groupNotViable, groupSharedByOwners, groupPartlyAssigned, bootFramebuffer, noInterruptRemapping, firmwareMapping, firmwareRangeUnmapped, memlockExceeded, addressWidth, tooManyMappings, stepFails,
+  iommuNone, iommuDisabled, iommuBuildDependent, deviceHasHostDriver, groupNotViable, groupSharedByOwners, groupPartlyAssigned, groupSeveralAddressSpaces, nodeNotPermitted, bootFramebuffer, romUnreadable, noReset, resetFails, sriovNoRoom, noInterruptRemapping, firmwareMapping, firmwareRangeUnmapped, memlockExceeded, addressWidth, guestAddressWidth, guestWindow, tooManyMappings, stepFails,
   groupClaimDiffers, expectationNotMet, neverRefuted, dmaFaults, dmaBypassesIommu, dmaStaleTranslation, acsOverride, groupNotAlone, groupReworkDiffers, requesterAlias, idsMatchSeveral, vfioOnBridge, recordedGroupDiffers, unknownCapability, runStopped,
 ];
 

@@ -1,6 +1,8 @@
 /** From facts to a host description: every function gets a name, a place in the tree and an identity. */
 import type { AcsDescription, FunctionDescription, FunctionType, HostDescription, IommuDescription, SubjectId, Unknown } from '../simulator/description.js';
 import { ACS_QUIRKS, INTEL_SPT } from '../simulator/kernel/acs-quirks.js';
+import { groupsFormAtDriverProbe } from '../simulator/kernel/iommu-detection.js';
+import { versionNumber } from '../simulator/kernel/profile.js';
 import { listsId } from '../simulator/kernel/quirk-ids.js';
 import { KERNEL_ENABLES } from './acs-flags.js';
 import { MAX_PASID_WIDTH, type FunctionFacts, type HostFacts } from './facts.js';
@@ -33,6 +35,7 @@ export function describeHost(facts: HostFacts, name: string): DescribedHost {
   const names = nameFunctions(tree.nodes);
   const idOf = (node: TreeNode): string => `${name}/${names.get(node)!}`;
   const units = describeUnits(facts, tree, idOf);
+  const formsLate = units.iommus.some((unit) => groupsFormAtDriverProbe(unit, versionNumber(releaseOf(facts.kernelVersion)) ?? Infinity));
   const context = { names, idOf, highestBus: highestBuses(tree.nodes), withListedVirtual: new Set(tree.nodes.flatMap((node) => node.virtualFunction?.of ?? [])) };
   const host: HostDescription = {
     id: name, name,
@@ -42,11 +45,15 @@ export function describeHost(facts: HostFacts, name: string): DescribedHost {
     },
     memory: [...facts.memory].sort((a, b) => (a.start < b.start ? -1 : 1)),
     iommus: units.iommus.map((unit) => ({ ...unit, id: `${name}/${unit.id}` })),
-    functions: tree.nodes.map((node) => describeFunction(node, context)),
+    functions: tree.nodes.map((node) => withProbe(describeFunction(node, context), formsLate)),
     platformDevices: [], mediatedDevices: [], reservedRegions: [], bindings: [],
   };
   return { host, notes: [...facts.notes, ...units.notes, ...gaps(facts, tree)], unplaced: tree.nodes.filter((node) => node.unplaced).map(idOf) };
 }
+
+/** Where groups form only when a driver probes (GRL-07), whoever was in one has been probed, whether its driver was shown or not. */
+const withProbe = (fn: FunctionDescription, formsLate: boolean): FunctionDescription =>
+  formsLate && fn.driver === null && fn.recordedGroup !== undefined ? { ...fn, probed: true } : fn;
 
 /** "6.13.0" of "6.13.0-0.rc5.42.fc42.x86_64". */
 const releaseOf = (version: string | undefined): string => /^\d+\.\d+(?:\.\d+)?/.exec(version ?? '')?.[0] ?? '';

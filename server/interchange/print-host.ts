@@ -136,6 +136,7 @@ function identity(fn: FunctionDescription): string[][] {
     ...(fn.classCode === undefined ? [] : [`class ${CLASS_WORDS[fn.classCode] ?? `0x${fn.classCode.toString(16).padStart(6, '0')}`}`]),
     ...(fn.driver === null ? [] : [`driver ${wordOrQuoted(fn.driver)}`]),
     ...(fn.bootVga === true ? ['boot-vga'] : []),
+    ...(fn.probed === true ? ['probed'] : []),
     ...(fn.recordedGroup === undefined ? [] : [`group ${fn.recordedGroup}`]),
   ];
   return [fn.label === undefined ? [] : [`label ${quoted(fn.label)}`], what];

@@ -8,6 +8,9 @@ const HYGON = 0x1d94;
 const IOMMU_CLASS = 0x0806;
 const INTEL = 0x8086;
 const VMD_SEGMENTS = 0x1_0000;
+const IBM = 0x1014;
+/** The root ports of POWER8, 9 and 10: who sees one runs without a hypervisor, which would show its guests no root port (GRD-11). */
+const POWER_ROOT_PORTS: ReadonlySet<number> = new Set([0x03dc, 0x04c1, 0x0652]);
 
 /** Bit fields of the VT-d capability registers (hw-x86 2.2). */
 const bit = (register: bigint, index: number): boolean => ((register >> BigInt(index)) & 1n) === 1n;
@@ -51,6 +54,7 @@ function architectureOf(facts: HostFacts): IommuArchitectureName | null {
   if (reported !== undefined) return reported;
   if (facts.cpuVendor === 'intel') return 'vtd';
   if (facts.cpuVendor === 'arm') return 'smmuv3';
+  if (facts.functions.some((fn) => fn.vendor === IBM && POWER_ROOT_PORTS.has(fn.device ?? -1))) return 'power';
   const amdUnit = facts.functions.some((fn) => fn.classCode !== undefined && fn.classCode >> 8 === IOMMU_CLASS);
   return facts.cpuVendor === 'amd' || amdUnit || facts.functions.some((fn) => fn.vendor === HYGON) ? 'amd-vi' : null;
 }
@@ -155,11 +159,11 @@ function exceptOf({ recorded, covered, idOf }: UnitContext, roots: ReadonlySet<T
   return left.length === 0 ? {} : { except: left.map(idOf) };
 }
 
-const UNIT_NAMES: Readonly<Record<IommuArchitectureName, string>> = { vtd: 'dmar', 'amd-vi': 'ivhd', smmuv3: 'smmu', 'riscv-iommu': 'iommu_unit', 'virtio-iommu': 'viommu' };
+const UNIT_NAMES: Readonly<Partial<Record<IommuArchitectureName, string>>> = { vtd: 'dmar', 'amd-vi': 'ivhd', smmuv3: 'smmu', 'riscv-iommu': 'iommu_unit', 'virtio-iommu': 'viommu', power: 'tce' };
 
 function unitOf(context: UnitContext, scope: Scope, index: number, count: number): IommuDescription {
   const { facts, architecture, idOf } = context;
-  const name = `${UNIT_NAMES[architecture]}${index}`;
+  const name = `${UNIT_NAMES[architecture] ?? 'unit'}${index}`;
   const leftOut = leftOutOfRest(architecture, scope.roots);
   const roots = new Set(scope.roots.filter((root) => (context.recorded ? context.covered.has(root) : !leftOut.has(root))));
   const isRest = (count === 1 || architecture !== 'amd-vi') && scope.roots.every((root) => roots.has(root) !== leftOut.has(root));

@@ -4,19 +4,20 @@ import type { CodeActionProvider } from 'langium/lsp';
 import { CodeActionKind, type CodeAction, type CodeActionParams, type Diagnostic, type TextEdit } from 'vscode-languageserver';
 import { fixEdits } from '../analysis/fix-edits.js';
 import type { Finding } from '../diagnostics/rule.js';
+import { callsAction } from './calls.js';
 import type { AnalysisStore, AnalysedDocument } from './analysis-store.js';
 
-/** Quick fixes of findings, and "suppress this" for every diagnostic. */
+/** Quick fixes of findings, the calls of an owner, and "suppress this" for every diagnostic. */
 export class SimulationCodeActions implements CodeActionProvider {
   constructor(
     private readonly store: () => AnalysisStore,
     private readonly documents: LangiumDocuments,
   ) {}
 
-  getCodeActions(document: LangiumDocument, { context }: CodeActionParams): CodeAction[] {
+  getCodeActions(document: LangiumDocument, { context, range }: CodeActionParams): CodeAction[] {
     const analysed = this.store().of(document);
     const ours = context.diagnostics.filter((diagnostic) => diagnostic.source === 'iommu');
-    return ours.flatMap((diagnostic) => [...this.repairs(document, analysed, diagnostic), suppress(document, diagnostic)]);
+    return [...ours.flatMap((diagnostic) => [...this.repairs(document, analysed, diagnostic), suppress(document, diagnostic)]), ...callsAction(document, analysed, range)];
   }
 
   private repairs(document: LangiumDocument, analysed: AnalysedDocument, diagnostic: Diagnostic): CodeAction[] {

@@ -9,10 +9,12 @@ import { rulePage } from '../diagnostics/page.js';
 import { ruleNamed } from '../diagnostics/registry.js';
 import { IMPORT_REQUEST, PAGE_REQUEST, SIMULATED_NOTIFICATION, SIMULATE_REQUEST, type ImportParams, type ImportResult, type PageParams, type SimulateParams, type SimulatedParams, type SimulationView } from '../protocol.js';
 import type { AnalysisStore } from './analysis-store.js';
+import { addExportRequests } from './export-requests.js';
 
 export function addRequests(connection: Connection, shared: LangiumSharedServices, store: AnalysisStore): void {
   connection.onRequest(SIMULATE_REQUEST, (params: SimulateParams) => simulation(shared, store, params));
   connection.onRequest(new RequestType<ImportParams, ImportResult, void>(IMPORT_REQUEST), imported);
+  addExportRequests(connection, shared, store);
   connection.onRequest(PAGE_REQUEST, ({ code }: PageParams) => {
     const rule = ruleNamed.get(code);
     return rule === undefined ? null : rulePage(rule);

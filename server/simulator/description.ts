@@ -5,7 +5,7 @@
  * Every described thing has a `SubjectId`, the identity by which events and findings name it; whoever made the
  * description remembers what place in which file that was.
  */
-import type { AddressRange, PhysicalAddress, VirtualAddress } from './memory/address.js';
+import type { AddressRange, Iova, PhysicalAddress, VirtualAddress } from './memory/address.js';
 
 /** Opaque identity of a described thing, unique within one `MachineDescription`. */
 export type SubjectId = string & { readonly __subject?: never };
@@ -37,10 +37,16 @@ export interface HostDescription {
   readonly functions: readonly FunctionDescription[];
   readonly platformDevices: readonly PlatformDeviceDescription[];
   readonly mediatedDevices: readonly MediatedDeviceDescription[];
+  /** Who tells the kernel which device is behind which unit; undefined = ACPI, but where the unit exists only on device tree machines. */
+  readonly firmware?: FirmwareKind;
   readonly reservedRegions: readonly ReservedRegionDescription[];
+  /** `dma-ranges` of the host bridge, in the order of the device tree (RSV-36); undefined = PCI devices may address everything. */
+  readonly dmaRanges?: readonly AddressRange<Iova>[];
   /** `bind … to DRIVER` statements: what the administrator does after boot, before any owner starts; in order. */
   readonly bindings: readonly { readonly id: SubjectId; readonly device: SubjectId; readonly driver: string }[];
 }
+
+export type FirmwareKind = 'acpi' | 'device-tree';
 
 export interface KernelDescription {
   readonly id: SubjectId;
@@ -64,7 +70,33 @@ export type GroupingName = 'classic' | '2025-rework';
 /** As each version of the kernel gives out PASIDs, or the sets that a series of 2021 proposed (IOX-01 ..). */
 export type IoasidModelName = 'released' | 'sets-2021';
 
-export type IommuArchitectureName = 'vtd' | 'amd-vi' | 'smmuv3' | 'riscv-iommu' | 'virtio-iommu';
+/** `mock`: the unit that iommufd brings for its own tests (CNF-01); no file describes one. */
+export type IommuArchitectureName = 'vtd' | 'amd-vi' | 'smmuv3' | 'riscv-iommu' | 'virtio-iommu' | 'mock' | EmbeddedIommuName;
+
+/** Units of which Linux' way to group devices is known, and nothing of the hardware. */
+export type EmbeddedIommuName =
+  | 'smmuv2' | 'dart' | 'mediatek' | 'tegra-smmu' | 'pamu' | 'power' | 's390' | 'exynos' | 'msm' | 'qcom' | 'mtk-v1'
+  | 'omap' | 'rockchip' | 'sprd' | 'sun50i' | 'ipmmu';
+
+/** Requester IDs `first .. last` arrive at the unit as stream IDs from `to` on: an entry of `iommu-map`, or of a root complex in IORT. */
+export interface IdMapDescription {
+  readonly first: number;
+  readonly last: number;
+  readonly to: number;
+}
+
+/** A device that firmware's table of an AMD unit names by its ACPI identity (IVHD entries of type 0xf0). */
+export interface AcpiDeviceDescription {
+  readonly hid: string;
+  readonly uid?: string;
+  readonly deviceId: number;
+}
+
+/** Stream IDs that the unit's driver, or the chip, treats as one: a region of MediaTek's, a group of Tegra's. */
+export interface IdGroupDescription {
+  readonly name: string;
+  readonly ids: readonly number[];
+}
 
 export interface IommuDescription {
   readonly id: SubjectId;
@@ -97,6 +129,18 @@ export interface IommuDescription {
   readonly cachingMode: boolean;
   /** PASID bits, 0 = none. */
   readonly pasidBits: number;
+  /** Undefined: stream IDs are requester IDs, and `covers` says whose. */
+  readonly idMaps?: readonly IdMapDescription[];
+  /** What of a requester ID is looked up in `idMaps` (`iommu-map-mask`); undefined = all. */
+  readonly idMapMask?: number;
+  /** Bits of stream IDs that the unit's matching ignores (`stream-match-mask`). */
+  readonly streamMask?: number;
+  readonly idGroups?: readonly IdGroupDescription[];
+  readonly acpiDevices?: readonly AcpiDeviceDescription[];
+  /** The unit has no driver in this kernel: it never registers. */
+  readonly withoutDriver?: boolean;
+  /** PAMU: the PCI controller does not tell its endpoints apart. */
+  readonly endpointsTogether?: boolean;
 }
 
 /** `segment:bus:device.function`; with ARI `device` is 0 and `function` is 0 .. 255. */
@@ -149,6 +193,12 @@ export interface FunctionDescription {
   readonly pasidBits: number;
   readonly msi: boolean;
   readonly functionLevelReset?: boolean;
+  /** Ways to reset it alone, in the order in which the kernel tries them, as sysfs `reset_method` lists them; undefined = not recorded. */
+  readonly resetMethods?: readonly string[];
+  /** Of a physical function: bytes that each of its virtual functions decodes, one per BAR. */
+  readonly virtualBarSizes?: readonly bigint[];
+  /** What a VM is shown as its expansion ROM: an image from a file, or nothing; undefined = what the device itself has. */
+  readonly guestRom?: { readonly file: string } | 'none';
   readonly bars: readonly BarDescription[];
   /** Memory windows of a bridge. Empty: computed from the BARs below. */
   readonly windows: readonly { readonly range: AddressRange<PhysicalAddress>; readonly prefetchable: boolean }[];
@@ -167,7 +217,11 @@ export interface FunctionDescription {
   readonly driverOverride?: string;
   /** Set when the import recorded a group number; a claim to compare with, never an input of grouping. */
   readonly recordedGroup?: number;
+  /** Some driver has probed it, though none is bound: where groups form only then (GRL-07), it has one. */
+  readonly probed?: boolean;
   readonly bootVga?: boolean;
+  /** Of the bridge to the bus of an Intel chipset: whether firmware made the root complex registers visible (RCBA); undefined = yes. */
+  readonly chipsetRegisters?: boolean;
 }
 
 export interface BarDescription {
@@ -183,6 +237,12 @@ export interface PlatformDeviceDescription {
   readonly name: string;
   readonly streamIds: readonly number[];
   readonly iommu?: SubjectId;
+  /** Units that it names besides `iommu`, with the same stream IDs. */
+  readonly furtherIommus?: readonly SubjectId[];
+  readonly hid?: string;
+  readonly uid?: string;
+  /** Of a device on NXP's fsl-mc bus: its container. */
+  readonly container?: string;
   readonly driver: string | null;
   readonly resources: readonly AddressRange<PhysicalAddress>[];
 }
@@ -196,6 +256,8 @@ export interface MediatedDeviceDescription {
   readonly kind: MediatedKind;
   readonly parent: SubjectId;
   readonly typeName?: string;
+  /** How many of its type the parent can have; undefined = as many as anybody wants. */
+  readonly instances?: number;
 }
 
 export type ReservedType = 'direct' | 'direct-relaxable' | 'reserved' | 'msi' | 'software-msi';
@@ -220,6 +282,12 @@ export interface GroupClaim {
 
 export type ApiChoice = 'type1' | 'iommufd' | 'iommufd-container';
 
+/** What an owner runs; the calls and their order are the real program's. `libvirt`: QEMU started by libvirt. */
+export type ProgramName = 'qemu' | 'libvirt' | 'dpdk' | 'spdk';
+
+/** `root-only`: root 0600, as the kernel makes them. `granted`: somebody gave them to the user. `cgroup-denied`: the device cgroup lists them not. */
+export type NodeAccess = 'granted' | 'root-only' | 'cgroup-denied';
+
 /** A VM or a user-space process that owns devices; turned into the calls its program would make. */
 export interface OwnerDescription {
   readonly id: SubjectId;
@@ -227,10 +295,22 @@ export interface OwnerDescription {
   readonly host: SubjectId;
   readonly kind: 'vm' | 'process';
   readonly through: ApiChoice;
+  /** Undefined = QEMU for a VM, DPDK for a process. */
+  readonly program?: ProgramName;
   readonly memory: readonly OwnerMemory[];
   /** Bytes; undefined = the limit is not given: unlimited for a VM started by a manager that sets it. */
   readonly memlock?: bigint;
   readonly capabilities: readonly string[];
+  /** Who runs the program; undefined = root. */
+  readonly user?: string;
+  /** Whether the device nodes may be opened; undefined = by root only, as the kernel makes them. */
+  readonly nodes?: NodeAccess;
+  /** Bits of guest physical address that a VM's processor shows; undefined = not said. */
+  readonly addressWidth?: number;
+  /** Bytes of a VM's PCI window above its memory; undefined = the firmware's usual one. */
+  readonly pciWindow?: bigint;
+  /** A VM with an IOMMU of its own: each of its slots is an address space. */
+  readonly virtualIommu?: boolean;
   readonly assigned: readonly { readonly id: SubjectId; readonly device: SubjectId }[];
 }
 

@@ -6,7 +6,7 @@ export type Errno =
   | 'ENODEV' | 'EINVAL' | 'EMFILE' | 'ENOTTY' | 'ENOSPC' | 'ERANGE' | 'EDEADLOCK' | 'EOVERFLOW' | 'EUSERS' | 'EMSGSIZE' | 'EBADFD'
   | 'EOPNOTSUPP' | 'EADDRINUSE' | 'EPROBE_DEFER'
   /** Also: the kernel has no such function. */
-  | 'ENOSYS' | 'ENXIO';
+  | 'ENOSYS' | 'ENXIO' | 'ESPIPE';
 
 /** The kernel stopped in a BUG(): no errno reaches anybody (OLD-04). */
 export type CallFailure = Errno | 'BUG';

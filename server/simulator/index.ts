@@ -1,10 +1,12 @@
 /** The simulator: a machine description in, a report out. Pure, synchronous, deterministic. */
 import type { MachineDescription } from './description.js';
 import type { Report } from './report.js';
-import { BootPlans, runHost, runScenario } from './scenario/run.js';
+import { AT_START, BootPlans, runHost, runScenario } from './scenario/run.js';
 
 /** One run each, for callers that keep the others. */
-export { BootPlans, runHost, runScenario };
+export { AT_START, BootPlans, runHost, runScenario };
+export { objectGraph } from './scenario/object-graph.js';
+export { objectsAfter, objectsAfterEach } from './scenario/objects-after.js';
 
 /** Never throws for a description that the language made: what breaks inside a run becomes that run's `stopped`. */
 export function simulate(description: MachineDescription): Report {

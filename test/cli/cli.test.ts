@@ -51,6 +51,18 @@ describe('the contract', () => {
     expect(findings.map((finding) => finding.code)).toContain('ownership/group-not-viable');
   });
 
+  it('calls prints a file that simulates beside the one it uses', () => {
+    const { status, stdout } = iommu('calls', good);
+    expect(status).toBe(0);
+    expect(stdout).toContain('use "good.iommu"');
+    const again = file('good-calls.iommu', stdout);
+    const { steps } = JSON.parse(iommu('simulate', again, '--format', 'json').stdout) as { steps: { text: string; result: string }[] };
+    const [host, scenario] = [steps.slice(0, steps.length / 2), steps.slice(steps.length / 2)];
+    expect(scenario.map(({ text, result }) => ({ text, result }))).toEqual(host.map(({ text, result }) => ({ text, result })));
+    expect(iommu('calls', good, '--owner', 'win11').stdout).toBe(stdout);
+    expect(iommu('calls', good, '--owner', 'nobody').status).toBe(2);
+  });
+
   it('trace prints every table entry that was read', () => {
     const { stdout } = iommu('trace', good);
     for (const entry of ['root entry', 'context entry', 'level']) expect(stdout).toContain(entry);

@@ -14,6 +14,7 @@ import { parseCommandLine } from '../../server/simulator/kernel/command-line.js'
 import { formGroups, type FormedGroups } from '../../server/simulator/kernel/groups.js';
 import { profileFor } from '../../server/simulator/kernel/profile.js';
 import { noOutcome, sum, type Outcome } from './outcome.js';
+import { groupBy } from '../../server/simulator/fabric/multimap.js';
 
 /** Where a simulated group and the recorded ones disagree. */
 interface Disagreement {
@@ -99,7 +100,7 @@ const groupsOf = (host: HostDescription): FormedGroups =>
 /** `unplaced`: addresses of functions that may be below other bridges. */
 function compare(host: HostDescription, formed: FormedGroups, unplaced: ReadonlySet<string>): Disagreement[] {
   const address = new Map<SubjectId, string>(host.functions.map((fn) => [fn.id, formatAddress(fn.address)]));
-  const recorded = Map.groupBy(host.functions.filter((fn) => fn.recordedGroup !== undefined), (fn) => fn.recordedGroup!);
+  const recorded = groupBy(host.functions.filter((fn) => fn.recordedGroup !== undefined), (fn) => fn.recordedGroup!);
   const recordedIds = new Set([...recorded.values()].flat().map((fn) => fn.id));
   const isWrong = (fn: SubjectId, members: readonly SubjectId[]): boolean => {
     const simulated = membersOf(formed, fn).filter((id) => recordedIds.has(id));

@@ -6,8 +6,8 @@ import type { MachineKernel } from '../../server/simulator/kernel/machine-kernel
 import { planBoot } from '../../server/simulator/kernel/boot.js';
 import { regionLine } from '../../server/simulator/kernel/reserved-regions.js';
 import { Machine } from '../../server/simulator/scenario/machine.js';
-import { CdevFile, type IommufdSubsystem } from '../../server/simulator/uapi/iommufd/index.js';
-import { DeviceFile, type DeviceInfo, type VfioDevice, type VfioGroup, type VfioSubsystem } from '../../server/simulator/uapi/vfio/index.js';
+import type { IommufdSubsystem } from '../../server/simulator/uapi/iommufd/index.js';
+import type { VfioGroup, VfioSubsystem } from '../../server/simulator/uapi/vfio/index.js';
 import { Contents, EduDevices } from './kernel-dma.js';
 import { RecordedDrivers } from './kernel-drivers.js';
 import { Guest, GuestMemory, NotCovered, Unresolved } from './kernel-guest.js';
@@ -124,20 +124,7 @@ export class RecordedMachine {
   }
 
   openDevice(guest: Guest, fd: number): Device {
-    return this.openFileOf(guest, fd).device;
-  }
-
-  /** The device behind a file of a group, or behind a character device that is bound (CDV-01). */
-  private openFileOf(guest: Guest, fd: number): VfioDevice {
-    const file = guest.process.file(fd);
-    if (file instanceof DeviceFile) return file.vfioDevice;
-    if (!(file instanceof CdevFile)) throw new Refusal('ENOTTY', 'VFG-17', 'the file is no device');
-    if (!file.isBound) throw new Refusal('EINVAL', 'CDV-01', 'the device is not bound to an iommufd');
-    return file.registered;
-  }
-
-  deviceInfo(guest: Guest, fd: number): DeviceInfo {
-    return this.vfio.infoOf(this.openFileOf(guest, fd));
+    return this.vfio.deviceCalls.open(guest.process, fd).device;
   }
 
   /** `echo VALUE > /sys/module/MODULE/parameters/NAME`; false for another path. */
@@ -222,7 +209,7 @@ export class RecordedMachine {
 /** The host of the record: its topology, and what QEMU's options say about the unit. */
 function describeRun(run: RecordedRun): HostDescription {
   const host = describeRecord(run);
-  return { ...host, kernel: { ...host.kernel, buildOptions: [...host.kernel.buildOptions, 'VFIO_NOIOMMU'] }, iommus: host.iommus.map((unit) => ({ ...unit, ...unitOptions(run) })), mediatedDevices: describeMediated(run, host) };
+  return { ...host, kernel: { ...host.kernel, buildOptions: [...host.kernel.buildOptions, 'VFIO_NOIOMMU', 'IOMMUFD_TEST'] }, iommus: host.iommus.map((unit) => ({ ...unit, ...unitOptions(run) })), mediatedDevices: describeMediated(run, host) };
 }
 
 /** What the options of QEMU's intel-iommu and amd-iommu switch. */

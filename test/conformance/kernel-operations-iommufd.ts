@@ -77,15 +77,17 @@ const SPACES: Readonly<Record<string, Operation>> = {
   destroy: (call) => call.machine.iommufd.destroy(call.guest.process, fd(call, 'f'), { id: integer(call, 'id', 0) }),
 };
 
-/** Bytes of the driver data that the probe gives with type 1. */
-const VTD_STAGE1_SIZE = 24;
+/** Bytes of the driver data that the probe gives, by type: VT-d's first stage, and the test unit's. */
+const DATA_SIZES: ReadonlyMap<number, number> = new Map([[1, 24], [0xdead, 4]]);
+/** Of one entry to invalidate. */
+const INVALIDATE_SIZES: ReadonlyMap<number, number> = new Map([[0xdeadbeef, 8]]);
 
 const TABLES: Readonly<Record<string, Operation>> = {
   hwpt_alloc: (call) => {
-    const dataType = integer(call, 'type', 0);
+    const type = integer(call, 'type', 0);
+    const data = { type, length: integer(call, 'data_len', DATA_SIZES.get(type) ?? 0) };
     return made(call, call.machine.iommufd.hwptAlloc(call.guest.process, fd(call, 'f'), {
-      size: optional(call, 'sz'), flags: integer(call, 'flags', 0), device: integer(call, 'dev', 0), pt: integer(call, 'pt', 0), dataType,
-      dataLength: integer(call, 'data_len', dataType === 1 ? VTD_STAGE1_SIZE : 0), faultQueue: integer(call, 'fault', 0),
+      size: optional(call, 'sz'), flags: integer(call, 'flags', 0), device: integer(call, 'dev', 0), pt: integer(call, 'pt', 0), data, faultQueue: integer(call, 'fault', 0),
     }).id);
   },
   hw_info: (call) => {
@@ -96,9 +98,56 @@ const TABLES: Readonly<Record<string, Operation>> = {
   dirty_bitmap: (call) => void call.machine.iommufd.getDirtyBitmap(call.guest.process, fd(call, 'f'), {
     flags: integer(call, 'flags', 0), hwpt: integer(call, 'hwpt', 0), iova: number(call, 'iova', 0n), length: number(call, 'len', 4096n), pageSize: number(call, 'page', 4096n),
   }),
-  hwpt_invalidate: (call) => call.machine.iommufd.hwptInvalidate(call.guest.process, fd(call, 'f'), { hwpt: integer(call, 'hwpt', 0), entryLength: integer(call, 'elen', 24), entries: integer(call, 'n', 1) }),
+  hwpt_invalidate: (call) => {
+    const dataType = integer(call, 'type', 0);
+    const entry = { flags: number(call, 'iflags', 0n), iotlb: number(call, 'iotlb_id', 0n) };
+    const { handled } = call.machine.iommufd.hwptInvalidate(call.guest.process, fd(call, 'f'), {
+      hwpt: integer(call, 'hwpt', 0), dataType, entryLength: integer(call, 'elen', INVALIDATE_SIZES.get(dataType) ?? 24), entries: integer(call, 'n', 1), fields: [entry],
+    });
+    return { outputs: { done: handled } };
+  },
   fault_alloc: (call) => made(call, call.machine.iommufd.faultQueueAlloc(call.guest.process, fd(call, 'f')).id),
-  viommu_alloc: (call) => call.machine.iommufd.viommuAlloc(call.guest.process, fd(call, 'f'), { size: optional(call, 'sz'), device: integer(call, 'dev', 0), hwpt: integer(call, 'hwpt', 0), type: integer(call, 'type', 0) }),
+  viommu_alloc: (call) => made(call, call.machine.iommufd.viommuAlloc(call.guest.process, fd(call, 'f'), { size: optional(call, 'sz'), device: integer(call, 'dev', 0), hwpt: integer(call, 'hwpt', 0), type: integer(call, 'type', 0) }).id),
+};
+
+/** IOMMU_TEST_CMD: what the kernel's own tests do. */
+const SELFTEST: Readonly<Record<string, Operation>> = {
+  mock_domain: (call) => {
+    const { iommufd } = call.machine;
+    const made = iommufd.selftest.mockDomain(iommufd.file(call.guest.process, fd(call, 'f')), integer(call, 'pt', 0), integer(call, 'flags', 0));
+    keep(call, made.stdev);
+    call.guest.set(call.line.values.get('hwpt_as'), made.hwpt);
+    call.guest.set(call.line.values.get('dev_as'), made.device);
+    return { outputs: { stdev: made.stdev, hwpt: made.hwpt, dev: made.device } };
+  },
+  mock_replace: (call) => {
+    const { iommufd } = call.machine;
+    return { outputs: { pt: iommufd.selftest.replace(iommufd.file(call.guest.process, fd(call, 'f')), integer(call, 'id', 0), integer(call, 'pt', 0)) } };
+  },
+  mock_reserved: (call) => {
+    const { iommufd } = call.machine;
+    iommufd.selftest.addReserved(iommufd.file(call.guest.process, fd(call, 'f')), integer(call, 'ioas', 0), number(call, 'start', 0n), number(call, 'len', 0n));
+  },
+  mock_iotlb: (call) => {
+    const { iommufd } = call.machine;
+    iommufd.selftest.checkIotlb(iommufd.file(call.guest.process, fd(call, 'f')), integer(call, 'hwpt', 0), integer(call, 'id', 0), integer(call, 'iotlb', 0));
+  },
+  mock_dirty: (call) => {
+    const { iommufd } = call.machine;
+    const dirty = iommufd.selftest.markDirty(iommufd.file(call.guest.process, fd(call, 'f')), integer(call, 'hwpt', 0), number(call, 'iova', 0n), number(call, 'len', 0n), number(call, 'page', 4096n));
+    return { outputs: { nr_dirty: Number(dirty) } };
+  },
+  mock_access: (call) => {
+    const { iommufd } = call.machine;
+    const { file } = iommufd.selftest.createAccess(iommufd.file(call.guest.process, fd(call, 'f')), call.guest.process, integer(call, 'ioas', 0), true);
+    keep(call, file);
+    call.guest.set(call.line.values.get('id_as'), integer(call, 'ioas', 0)); // the probe read the field that the call leaves alone
+    return { outputs: { id: integer(call, 'ioas', 0) } };
+  },
+  mock_access_pages: (call) => {
+    const { iommufd } = call.machine;
+    iommufd.selftest.pinPages(iommufd.file(call.guest.process, fd(call, 'f')), call.guest.process, integer(call, 'id', 0), number(call, 'iova', 0n), number(call, 'len', 4096n), false);
+  },
 };
 
 const CDEVS: Readonly<Record<string, Operation>> = {
@@ -117,4 +166,4 @@ function pasid(call: Call, plain: number, withPasid: number): { readonly argsz: 
   return { argsz: integer(call, 'argsz', given ? withPasid : plain), flags: integer(call, 'flags', given ? 1 : 0), pasid: optional(call, 'pasid') };
 }
 
-export const IOMMUFD_OPERATIONS: Readonly<Record<string, Operation>> = { ...SPACES, ...TABLES, ...CDEVS };
+export const IOMMUFD_OPERATIONS: Readonly<Record<string, Operation>> = { ...SPACES, ...TABLES, ...SELFTEST, ...CDEVS };

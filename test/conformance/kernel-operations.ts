@@ -169,17 +169,13 @@ const VFIO: Readonly<Record<string, Operation>> = {
     openAs(call, descriptor);
   },
   dev_info: (call) => {
-    const argsz = integer(call, 'argsz', 24);
-    const info = call.machine.deviceInfo(call.guest, fd(call, 'd'));
-    if (argsz < 16) throw new Refusal('EINVAL', 'VFG-16', 'the request is too small');
+    const info = call.machine.vfio.deviceCalls.info(call.guest.process, fd(call, 'd'), integer(call, 'argsz', 24));
     return { outputs: { ...info } };
   },
   busmaster: (call) => {
     call.machine.openDevice(call.guest, fd(call, 'd')).busMaster = !call.line.values.has('off');
   },
-  dev_reset: (call) => {
-    call.machine.openDevice(call.guest, fd(call, 'd'));
-  },
+  dev_reset: (call) => call.machine.vfio.deviceCalls.reset(call.guest.process, fd(call, 'd')),
 };
 
 // ------------------------------------------------------------------------------------------------ processes and memory

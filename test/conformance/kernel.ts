@@ -9,13 +9,14 @@ import { DMA_OPERATIONS, withFault } from './kernel-dma.js';
 import { Blocked } from './kernel-drivers.js';
 import { NotCovered, Unresolved } from './kernel-guest.js';
 import { RecordedMachine } from './kernel-machine.js';
+import { DEVICE_OPERATIONS } from './kernel-operations-devices.js';
 import { IOMMUFD_OPERATIONS } from './kernel-operations-iommufd.js';
 import { VFIO_OPERATIONS, type Operation } from './kernel-operations.js';
 import { parseOperation, type OperationLine, type RecordedOperation, type RecordedRun } from './kernel-record.js';
 import { noOutcome, type Outcome } from './outcome.js';
 import { compareRecord, readTopologies, type RecordedTopology } from './topologies.js';
 
-const OPERATIONS: Readonly<Record<string, Operation>> = { ...VFIO_OPERATIONS, ...IOMMUFD_OPERATIONS, ...DMA_OPERATIONS };
+const OPERATIONS: Readonly<Record<string, Operation>> = { ...VFIO_OPERATIONS, ...DEVICE_OPERATIONS, ...IOMMUFD_OPERATIONS, ...DMA_OPERATIONS };
 
 /** What the model says to an operation. */
 type Answer =
@@ -150,7 +151,7 @@ class Runner {
 }
 
 /** Operations that, not being modelled, leave devices, parameters or objects other than the model has them. */
-const LEAVES_CHANGES = /^(remove|rescan|sriov|write|mock_\w+)$/;
+const LEAVES_CHANGES = /^(remove|rescan|sriov|write)$/;
 
 const returns = (ret = 0, outputs: Readonly<Record<string, unknown>> = {}): Answer => ({ kind: 'returns', ret, outputs });
 

@@ -1,6 +1,8 @@
 /** What a person does with the extension, in order. Each entry: what must hold, and how it is found out. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { DEBUGGER_CHECKS } from './checks-debugger.mjs';
+import { TEST_CHECKS } from './checks-tests.mjs';
 
 const text = readFileSync(new URL('workspace/desk.iommu', import.meta.url), 'utf8').split('\n');
 /** Line number, counted from 1, of the first line with a text. */
@@ -139,5 +141,7 @@ export const CHECKS = [
     await workbench.reload();
     await workbench.view.locator('.heading h1', { hasText: 'dma gpu0 write' }).waitFor({ timeout: 60_000 });
   }],
+  ...TEST_CHECKS,
+  ...DEBUGGER_CHECKS,
   ['nothing in the page has crashed', async ({ crashes }) => assert.deepEqual(crashes, [])],
 ];

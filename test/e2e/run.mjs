@@ -1,6 +1,6 @@
 /**
  * The product in real VS Code, both kinds of extension host: `node test/e2e/run.mjs [--host node|web] [--vsix FILE]
- * [--images FOLDER] [--verbose]`. Packages the extension, opens a fresh copy of a workspace and does what a person would
+ * [--images FOLDER] [--only TEXT] [--verbose]`. Packages the extension, opens a fresh copy of a workspace and does what a person would
  * do. One line per check; ends with "N passed, N failed".
  */
 import { spawnSync } from 'node:child_process';
@@ -19,7 +19,7 @@ import { Workbench } from './workbench.mjs';
 const here = dirname(fileURLToPath(import.meta.url));
 const repository = resolve(here, '../..');
 const { values: options } = parseArgs({
-  options: { host: { type: 'string' }, vsix: { type: 'string' }, images: { type: 'string', default: join(repository, 'docs/images') }, verbose: { type: 'boolean', default: false } },
+  options: { host: { type: 'string' }, only: { type: 'string' }, vsix: { type: 'string' }, images: { type: 'string', default: join(repository, 'docs/images') }, verbose: { type: 'boolean', default: false } },
 });
 const totals = { passed: 0, failed: 0 };
 
@@ -69,12 +69,17 @@ async function runChecks(host, page, url) {
       if (host === 'node' || name === '6-trace') await page.screenshot({ path: join(options.images, `${host}-${name}.png`) });
     },
   };
-  for (const [name, check] of CHECKS) {
+  for (const [name, check] of CHECKS.filter(wanted)) {
     const start = Date.now();
     const error = await check(context).then(() => null, (reason) => reason);
     report(host, name, error, Date.now() - start);
     if (error) await page.screenshot({ path: join(tmpdir(), `iommu-e2e-${host}-${name.replace(/\W+/g, '-')}.png`) }).catch(() => {});
   }
+}
+
+/** With `--only`, checks that have the text in their name, after the one that opens the editor. */
+function wanted([name], index) {
+  return options.only === undefined || index === 0 || name.includes(options.only);
 }
 
 function packageExtension() {

@@ -142,6 +142,17 @@ export class Workbench {
     return this.page.frameLocator('iframe.webview.ready').frameLocator('iframe#active-frame');
   }
 
+  /** Puts the cursor on a line, counted from 1: a click could miss it while lenses still move the text. */
+  async goToLine(line) {
+    const { page } = this;
+    await page.keyboard.press('Control+G');
+    const input = page.locator('.quick-input-widget input').first();
+    await input.waitFor({ timeout: SOON });
+    await input.fill(`:${line}`);
+    await page.keyboard.press('Enter');
+    await this.cursorOnLine(line);
+  }
+
   /** Waits until the cursor of the first editor is on a line, counted from 1. */
   async cursorOnLine(line) {
     await this.editor.locator('.line-numbers.active-line-number', { hasText: new RegExp(`^${line}$`) }).waitFor({ timeout: SOON });

@@ -10,7 +10,7 @@ import { host, node, OFF, ON } from '../fabric/sample-host.js';
 /** The verdict about one function on bus 01, which has a sibling when `multifunction`. */
 function ask(type: FunctionType, properties: Partial<FunctionDescription>, release = 6019): AcsVerdict {
   const topology = new Topology(host([node(type, '01:00.0', properties)]));
-  const { states } = bootAcs(topology, { parameters: parseAcsParameters(new Map()), requested: true, release });
+  const { states } = bootAcs(topology, { parameters: parseAcsParameters(new Map()), requested: () => true, release });
   return new AcsQuestions(topology, { states, override: null, hasAmdIommu: false, release }).of(topology.byId('01:00.0')!);
 }
 

@@ -45,6 +45,6 @@ test('when in boot the kernel switches ACS on makes no difference where firmware
 });
 
 test.each(['smmuv3', 'virtio-iommu', 'riscv-iommu'] as const)('%s: PCI functions as everywhere, each other device alone (GRD-03, GRD-10)', (architecture) => {
-  const platformDevices = ['a', 'b'].map((name, index) => ({ id: name, name, streamIds: [7 + index], iommu: 'unit', driver: null, resources: [] }));
+  const platformDevices = ['a', 'b'].map((name, index) => ({ id: name, name, streamIds: [0x1_0000 + index], iommu: 'unit', driver: null, resources: [] }));
   expect(form(host([rootPort('00:01.0', {}, endpoint('01:00.0'))], { iommus: [unit(architecture)], platformDevices })).text).toBe('{a} {b} {00:01.0 01:00.0}');
 });

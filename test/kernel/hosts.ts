@@ -17,11 +17,11 @@ export interface FunctionOptions extends Partial<Omit<FunctionDescription, 'id' 
   readonly under?: string;
 }
 
-/** A PCIe endpoint without ACS and without driver unless said. */
+/** A PCIe endpoint without ACS and without driver unless said; some driver has probed it once. */
 export function fn(name: string, at: string, { under, ...options }: FunctionOptions = {}): FunctionDescription {
   return {
     id: name, name, address: address(at), type: 'endpoint', upstream: under ?? null, acs: 'none', ari: false, ats: false, pri: false, pasidBits: 0, msi: true,
-    bars: [], windows: [], extraAliases: [], externalFacing: false, internalPeerToPeer: false, driver: null, ...options,
+    bars: [], windows: [], extraAliases: [], externalFacing: false, internalPeerToPeer: false, driver: null, probed: true, ...options,
   };
 }
 

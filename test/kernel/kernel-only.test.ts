@@ -3,9 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { KernelOnlyTable } from '../../server/simulator/hardware/kernel-only/table.js';
 import { iova, physical } from '../../server/simulator/memory/address.js';
-import { platformPlacements } from '../../server/simulator/kernel/group-callbacks.js';
-import type { PlatformDeviceDescription } from '../../server/simulator/description.js';
-import { answer, boot, fn, rootPort, unit } from './hosts.js';
+import { answer, boot, fn, rootPort } from './hosts.js';
 
 const rw = { read: true, write: true };
 const SIZES = (1n << 12n) | (1n << 21n) | (1n << 30n);
@@ -95,22 +93,6 @@ describe('behind an SMMU', () => {
     expect(answer(() => device('nic').group!.claim({}))).toBe('ok');
     expect(device('nic').group?.domain?.type).toBe('blocked');
     expect(answer(() => kernel.bind(device('nic'), 'ixgbe'))).toBe('EBUSY OWN-01');
-  });
-});
-
-describe('platform devices', () => {
-  const device = (name: string, ...streamIds: number[]): PlatformDeviceDescription => ({ id: name, name, streamIds, driver: null, resources: [], iommu: 'iommu0' });
-  const placed = (architecture: 'smmuv3' | 'amd-vi' | 'vtd') => [...platformPlacements([device('a', 1), device('b', 1), device('c', 2)], () => unit(architecture))];
-
-  test('GRD-03: an SMMU does not take a second device with a stream ID', () => {
-    const [a, b, c] = placed('smmuv3');
-    expect([a?.key, b?.key, c?.key]).toEqual(['iommu0 a', null, 'iommu0 c']);
-    expect(b?.refusal?.message).toBe('platform b: Aliasing StreamID 0x1 (from a) unsupported, expect DMA to be broken');
-  });
-
-  test('GRD-02: on AMD they share a group; GRP-30, GRD-01: on Intel each has its own', () => {
-    expect(new Set(placed('amd-vi').map(({ key }) => key)).size).toBe(2);
-    expect(new Set(placed('vtd').map(({ key }) => key)).size).toBe(3);
   });
 });
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CodeLens, CompletionItem, CompletionList, Diagnostic, DocumentSymbol, FoldingRange, Hover, InlayHint, Location, SemanticTokens, SelectionRange, TextEdit, WorkspaceEdit } from 'vscode-languageserver';
-import { IMPORT_REQUEST, PAGE_REQUEST, SIMULATE_REQUEST, type ImportResult, type SimulationView } from '../../server/protocol.js';
+import type { CodeAction, CodeLens, CompletionItem, CompletionList, Diagnostic, DocumentSymbol, FoldingRange, Hover, InlayHint, Location, SemanticTokens, SelectionRange, TextEdit, WorkspaceEdit } from 'vscode-languageserver';
+import { CALLS_REQUEST, IMPORT_REQUEST, PAGE_REQUEST, SIMULATE_REQUEST, type CallsResult, type ImportResult, type SimulationView } from '../../server/protocol.js';
 import { applyChanges } from '../helpers.js';
 import { NOT_VIABLE, VIABLE } from '../samples.js';
 import { Client } from './client.js';
@@ -89,9 +89,29 @@ describe('what the editor shows', () => {
     expect(labels.some((label) => /^→ 0x[0-9a-f]+$/.test(label))).toBe(true);
   });
 
+  it('a code action inserts the calls of the owner below it, and they answer the same', async () => {
+    const here = fresh();
+    await client.open(here, VIABLE);
+    const position = positionOf(VIABLE, 'memory 4GiB');
+    const actions = await client.request<CodeAction[]>('textDocument/codeAction', { textDocument: { uri: here }, range: { start: position, end: position }, context: { diagnostics: [] } });
+    expect(actions.map((action) => action.title)).toEqual(['Show the calls of win11 as a scenario']);
+    const text = applyChanges(VIABLE, editsOf(actions[0]!.edit!, here));
+    const again = fresh();
+    expect(serious(await client.open(again, text))).toEqual([]);
+    const view = await client.request<SimulationView>(SIMULATE_REQUEST, { uri: again });
+    const [host, scenario] = view.runs.map((run) => run.actions.filter((action) => action.kind === 'step').map(({ text: step, result }) => `${step} ${result}`));
+    expect(scenario).toEqual(host);
+  });
+
   it('code lenses: groups, calls, trace', async () => {
     const lenses = await client.request<CodeLens[]>('textDocument/codeLens', { textDocument: { uri } });
-    expect(lenses.map((lens) => lens.command?.command).sort()).toEqual(['iommu.simulate', 'iommu.simulate', 'iommu.traceDma']);
+    expect(lenses.map((lens) => lens.command?.command).sort()).toEqual(['iommu.showCalls', 'iommu.simulate', 'iommu.traceDma']);
+    const calls = lenses.find((lens) => lens.command?.command === 'iommu.showCalls')!.command!;
+    const [file, owner] = calls.arguments as [string, string];
+    const shown = await client.request<CallsResult>(CALLS_REQUEST, { uri: file, owner });
+    expect(shown.document).toContain(`use "${file.split('/').at(-1)!}"`);
+    expect(shown.scenarios).toMatch(/^scenario "the calls of win11" on desk \{\n/);
+    expect(await client.request<CallsResult>(CALLS_REQUEST, { uri: file })).toMatchObject({ scenarios: expect.stringContaining('bind-iommufd') as string });
   });
 
   it('definition, references, rename', async () => {

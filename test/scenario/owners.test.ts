@@ -21,9 +21,9 @@ const verbs = (run: RunReport): string[] => stepsOf(run).map((step) => `${step.t
 
 describe('an owner becomes the calls of its program', () => {
   test.each([
-    ['type1', ['open-container ok', 'open-group ok', 'group-status ok', 'set-container ok', 'set-iommu ok', 'map ok', 'map ok', 'get-device ok', 'get-device ok']],
-    ['iommufd', ['open-iommufd ok', 'open-cdev ok', 'bind-iommufd ok', 'ioas-alloc ok', 'attach ok', 'map ok', 'map ok', 'open-cdev ok', 'bind-iommufd ok', 'attach ok']],
-    ['iommufd-container', ['open-iommufd ok', 'open-group ok', 'group-status ok', 'set-container ok', 'set-iommu ok', 'map ok', 'map ok', 'get-device ok', 'get-device ok']],
+    ['type1', ['open-group ok', 'group-status ok', 'open-container ok', 'check-extension ok', 'set-container ok', 'set-iommu ok', 'iommu-info ok', 'map ok', 'map ok', 'get-device ok', 'get-device ok']],
+    ['iommufd', ['open-cdev ok', 'open-iommufd ok', 'bind-iommufd ok', 'ioas-alloc ok', 'get-hw-info ok', 'hwpt-alloc ok', 'attach ok', 'ioas-ranges ok', 'map ok', 'map ok', 'open-cdev ok', 'bind-iommufd ok', 'attach ok']],
+    ['iommufd-container', ['open-group ok', 'group-status ok', 'open-iommufd ok', 'check-extension ok', 'set-container ok', 'set-iommu ok', 'iommu-info ok', 'map ok', 'map ok', 'get-device ok', 'get-device ok']],
   ])('through %s', async (through, calls) => {
     const { report, problems } = await simulateText(desk('vfio-pci', 'vfio-pci') + vm(through) + questions);
     const run = runOf(report, 'desk');

@@ -162,14 +162,14 @@ describe('IFD-60 flags of page tables', () => {
     ['6.12', HWPT_FLAGS.PASID, 'EOPNOTSUPP'], ['6.12', HWPT_FLAGS.FAULT_ID_VALID, 'EOPNOTSUPP'], ['6.19', HWPT_FLAGS.PASID, { id: 3 }], ['6.19', HWPT_FLAGS.FAULT_ID_VALID, 'ENOENT'],
     ['6.19', HWPT_FLAGS.DIRTY_TRACKING, 'EOPNOTSUPP'], ['6.19', HWPT_FLAGS.NEST_PARENT, 'EOPNOTSUPP'], ['6.6', 0, 'ENOTTY'],
   ])('%s flags %i', (version, flags, answer) => expect(alloc(version, flags)).toEqual(answer));
-  it('IFD-61, SC-84: data for an IOAS is not taken', () => expect(alloc('6.12', 0, { dataType: 1, dataLength: 24 })).toBe('EOPNOTSUPP'));
+  it('IFD-61, SC-84: data for an IOAS is not taken', () => expect(alloc('6.12', 0, { data: { type: 1, length: 24 } })).toBe('EOPNOTSUPP'));
   it('IFD-62: a page table that is no parent', () => {
     const { iommufd, process, fd, bind, ioas } = setUp({ devices: [{ name: 'a' }] });
     const { id: device } = bind('a');
     const parent = iommufd.hwptAlloc(process, fd, { device, pt: ioas() }).id;
     expect(errnoOf(() => iommufd.hwptAlloc(process, fd, { device, pt: parent }))).toBe('EOPNOTSUPP');
-    expect(errnoOf(() => iommufd.hwptAlloc(process, fd, { device, pt: parent, dataType: 1, dataLength: 24 }))).toBe('EINVAL');
-    expect(errnoOf(() => iommufd.hwptAlloc(process, fd, { device, pt: parent, dataType: 1 }))).toBe('EINVAL');
+    expect(errnoOf(() => iommufd.hwptAlloc(process, fd, { device, pt: parent, data: { type: 1, length: 24 } }))).toBe('EINVAL');
+    expect(errnoOf(() => iommufd.hwptAlloc(process, fd, { device, pt: parent, data: { type: 1, length: 0 } }))).toBe('EINVAL');
   });
 });
 
@@ -232,7 +232,7 @@ describe('IFD-65 hardware information', () => {
   };
   it('VT-d', () => expect(info('6.12')).toEqual({ dataType: 1, dataLength: 24, capabilities: 0, maxPasidLog2: 0 }));
   it('since 7.1 says that there is no ATS', () => expect(info('7.1')).toMatchObject({ capabilities: 8 }));
-  it('INPUT_TYPE is unknown to 6.12', () => expect([info('6.12', { flags: 1 }), info('6.19', { flags: 1, dataType: 2 })]).toEqual(['EOPNOTSUPP', 'EOPNOTSUPP']));
+  it('INPUT_TYPE is unknown to 6.12', () => expect([info('6.12', { flags: 1 }), info('6.19', { flags: 1, data: { type: 2, length: 0 } })]).toEqual(['EOPNOTSUPP', 'EOPNOTSUPP']));
   it('of no device', () => expect(info('6.12', { device: 77 })).toBe('ENOENT'));
 });
 

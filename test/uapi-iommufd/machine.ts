@@ -12,6 +12,7 @@ import { PhysicalMemory } from '../../server/simulator/memory/physical-memory.js
 import { IommufdSubsystem } from '../../server/simulator/uapi/iommufd/index.js';
 import { Process, type Capability, type MemoryArea, type User } from '../../server/simulator/uapi/process.js';
 import { VfioSubsystem } from '../../server/simulator/uapi/vfio/index.js';
+import { groupBy } from '../../server/simulator/fabric/multimap.js';
 
 export const PAGE = 4096n;
 const SIZES_4K_2M_1G = (1n << 12n) | (1n << 21n) | (1n << 30n);
@@ -145,7 +146,7 @@ export class TestMachine {
 
   constructor({ version = '6.12', devices = [], mediated = [], moduleParameters = [], buildOptions = [] }: MachineOptions = {}) {
     const unitOf = new Map(devices.map((device) => [device.name, device.unit ?? this.unit]));
-    const groups = Map.groupBy(devices, (device) => device.group ?? device.name);
+    const groups = groupBy(devices, (device) => device.group ?? device.name);
     const host = {
       id: 'host', name: 'host', kernel: { id: 'kernel', version, commandLine: '', buildOptions, moduleParameters, cpuVendor: 'intel' }, memory: [], iommus: [],
       functions: devices.map(describeFunction), platformDevices: [], reservedRegions: [], bindings: [],

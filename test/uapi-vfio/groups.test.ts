@@ -136,7 +136,7 @@ describe('VFT-03: GET_INFO', () => {
 });
 
 test('VFT-12: two mediated devices of one parent and one container share its domain, PASID and use count', async () => {
-  const lab = await Lab.boot('5.13', `
+  const lab = await Lab.boot('5.13 cmdline "intel_iommu=on,sm_on"', `
     iommu sm : vtd { address-width 48  interrupt-remapping  scalable-mode  pasid 20  covers rp7 }
     root-port rp7 at 00:07.0 { acs SV, RR, CR, UF  function dsa at 07:00.0 { pasid 20  ats } }
     mdev M5 on dsa : parent-aux

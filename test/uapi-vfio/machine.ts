@@ -34,10 +34,16 @@ export class Lab {
 
   /** @param more further lines of the host */
   static async boot(kernel: string, more = ''): Promise<Lab> {
+    return (await Lab.described(kernel, more))();
+  }
+
+  /** The host is read once; every call boots it anew. */
+  static async described(kernel: string, more = ''): Promise<() => Lab> {
     const uri = 'file:///lab.iommu';
     const { lowered, problems } = await parseFiles([{ uri, text: HOST(kernel, more) }], uri);
     if (problems.length > 0) throw new Error(problems.map((problem) => problem.message).join('\n'));
-    return new Lab(new Machine(lowered.description, planBoot(lowered.description.hosts[0]!)));
+    const plan = () => new Machine(lowered.description, planBoot(lowered.description.hosts[0]!));
+    return () => new Lab(plan());
   }
 
   get vfio() {

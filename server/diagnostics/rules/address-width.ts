@@ -1,10 +1,11 @@
 import { ADDRESS_WIDTH } from '../causes.js';
 import { failedSteps, type Facts, refusal } from '../facts.js';
 import { onRootPort, sampleHost } from '../sample.js';
-import type { DiagnosticRule, Found } from '../rule.js';
+import type { DiagnosticRule, Fix, Found } from '../rule.js';
 import { versionNumber } from '../../simulator/kernel/profile.js';
 import type { HostDescription } from '../../simulator/description.js';
 import { hex } from '../../simulator/memory/address.js';
+import { sizeWord } from '../../simulator/memory/sizes.js';
 import type { StepReport } from '../../simulator/report.js';
 
 const DEFAULT_WIDTH = 48;
@@ -32,6 +33,16 @@ function words(facts: Facts, step: StepReport, host: HostDescription | undefined
   return ` The IOMMU of ${host.name} translates ${width} bits, so addresses below ${hex(1n << BigInt(width))}.${isOld ? ` The kernel logs: "intel_iommu_map: iommu width (${width}) is not sufficient for the mapped address (${range.last.toString(16)})".` : ''}${owner?.kind === 'vm' ? ' QEMU says "VFIO_MAP_DMA failed: Invalid argument".' : ''}`;
 }
 
+const USUAL_BACKING = 2n << 20n;
+
+/** A memory that the file puts too high goes where QEMU puts it, unless more is said of it than a statement of one line can repeat. */
+function placeFreely(facts: Facts, step: StepReport): Fix[] {
+  const memory = facts.ownerOf(step)?.memory.find((each) => each.id === step.origin);
+  if (memory?.at === undefined || memory.kind !== 'anonymous' || memory.virtual !== undefined || memory.backing !== USUAL_BACKING) return [];
+  const size = sizeWord(memory.size);
+  return [{ title: 'Put the memory where the program puts it', preferred: false, edits: [{ kind: 'replace', subject: memory.id, text: memory.name === 'memory' ? `memory ${size}` : `memory ${memory.name} size ${size}` }] }];
+}
+
 export const addressWidth: DiagnosticRule = {
   code: 'memory/beyond-address-width',
   severity: 'error',
@@ -56,7 +67,7 @@ Mostly it is a guest whose memory or PCI window lies too high: guests place 64-b
         subject: step.origin,
         message: `${refusal(step)}: the address is beyond the IOMMU's width.${words(facts, step, host)}`,
         related: (host?.iommus ?? []).map((unit) => ({ subject: unit.id, message: `translates ${unit.addressWidth ?? DEFAULT_WIDTH} bits` })),
-        fixes: [],
+        fixes: placeFreely(facts, step),
       };
     }
   },

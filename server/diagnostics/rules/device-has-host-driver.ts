@@ -1,8 +1,9 @@
 import { type Facts, addressText, driversInTheWay, isVfioDriver, kernelSays, refusal } from '../facts.js';
 import { bind } from '../fixes.js';
+import { programSays, usesGroups } from '../program-says.js';
 import { onRootPort, sampleHost } from '../sample.js';
 import type { DiagnosticRule, Fix, Found } from '../rule.js';
-import type { SubjectId } from '../../simulator/description.js';
+import type { OwnerDescription, SubjectId } from '../../simulator/description.js';
 
 function bindFixes(facts: Facts, owner: SubjectId, device: SubjectId): Fix[] {
   const host = facts.hostOf(device);
@@ -19,6 +20,10 @@ function bindFixes(facts: Facts, owner: SubjectId, device: SubjectId): Fix[] {
   return fixes;
 }
 
+/** What people see of a node that is not there. */
+const nodeLine = (facts: Facts, owner: OwnerDescription, device: SubjectId): string =>
+  (usesGroups(owner) && facts.group(device) !== undefined ? programSays(owner, { qemu: `Could not open '/dev/vfio/${facts.group(device)!.number}': No such file or directory` }) : '');
+
 export const deviceHasHostDriver: DiagnosticRule = {
   code: 'ownership/device-has-host-driver',
   severity: 'error',
@@ -26,7 +31,8 @@ export const deviceHasHostDriver: DiagnosticRule = {
   documentation: `A device can be given to a VM or to a user-space program only while a VFIO driver (\`vfio-pci\` or a variant of it) is bound to it: that driver makes \`/dev/vfio/N\` and
 \`/dev/vfio/devices/vfioX\`. While the host's own driver has the device, neither node exists for it and opening it fails.
 
-**Fix.** Bind the device to \`vfio-pci\`, at boot (\`driver_override\`, \`vfio-pci.ids=\`, driverctl) or by the VM manager. Bind the other functions of its group as well: see \`ownership/group-not-viable\`.`,
+**Fix.** Bind the device to \`vfio-pci\`, at boot (\`driver_override\`, \`vfio-pci.ids=\`, driverctl) or by the VM manager. Write \`driver_override\`, not \`new_id\`: a second write of the same id to
+\`new_id\` fails, scripts that unbind the device first then leave it without driver, and the second start says "Could not open '/dev/vfio/N'". Bind the other functions of its group as well: see \`ownership/group-not-viable\`.`,
   example: {
     bad: `${sampleHost(onRootPort('function gpu at 01:00.0 { class vga  driver nvidia }'))}vm guest on h { memory 1GiB  through iommufd  assign gpu }
 `,
@@ -44,7 +50,7 @@ export const deviceHasHostDriver: DiagnosticRule = {
         const state = driver === null ? 'no driver is bound to it' : `the host driver ${driver} has it`;
         yield {
           subject: entry.id,
-          message: `${facts.name(entry.device)} cannot be assigned to ${owner.name}: ${state}, not vfio-pci.${step === undefined ? '' : ` ${refusal(step)}.${kernelSays(step)}`}`,
+          message: `${facts.name(entry.device)} cannot be assigned to ${owner.name}: ${state}, not vfio-pci.${step === undefined ? '' : ` ${refusal(step)}.${kernelSays(step)}`}${nodeLine(facts, owner, entry.device)}`,
           related: [{ subject: entry.device, message: `${addressText(fn.address)} ${driver === null ? 'has no driver' : `is bound to ${driver}`}` }],
           fixes: bindFixes(facts, owner.id, entry.device),
         };

@@ -1,4 +1,5 @@
 import { kernelStatementWith } from '../facts.js';
+import { programSays } from '../program-says.js';
 import { onRootPort, sampleHost } from '../sample.js';
 import type { DiagnosticRule, Found } from '../rule.js';
 
@@ -29,7 +30,7 @@ export const iommuDisabled: DiagnosticRule = {
       const word = host.iommus.some((unit) => unit.architecture === 'vtd') ? 'intel_iommu=on' : 'amd_iommu=on';
       yield {
         subject: owners[0]!.id,
-        message: `No IOMMU groups exist on ${host.name}: ${why}. Nothing can be assigned.`,
+        message: `No IOMMU groups exist on ${host.name}: ${why}. Nothing can be assigned.${programSays(owners[0], { qemu: 'no iommu_group found: No such file or directory' })}`,
         related: [{ subject: host.kernel.id, message: `command line: "${host.kernel.commandLine}"` }],
         fixes: [{ title: `Switch the IOMMU on: ${word}`, preferred: true, edits: [{ kind: 'set-property', subject: host.id, property: 'kernel', text: kernelStatementWith(repaired, word) }] }],
       };

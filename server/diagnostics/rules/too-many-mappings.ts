@@ -1,5 +1,6 @@
 import { MAPPING_COUNT } from '../causes.js';
 import { failedSteps, kernelStatement, refusal } from '../facts.js';
+import { programSays } from '../program-says.js';
 import { onRootPort, sampleHost } from '../sample.js';
 import type { DiagnosticRule, Fix, Found } from '../rule.js';
 import type { HostDescription } from '../../simulator/description.js';
@@ -43,7 +44,7 @@ block size, discarded RAM, or a guest with a virtual IOMMU that maps page by pag
       if (said.has(subject)) continue;
       said.add(subject);
       const host = facts.host(run.host);
-      yield { subject, message: `${refusal(step)}: the container may have ${limitOf(host)} mappings and has no more left.`, related: [], fixes: raise(host) };
+      yield { subject, message: `${refusal(step)}: the container may have ${limitOf(host)} mappings and has no more left.${programSays(facts.ownerOf(step), { qemu: 'vfio_register_ram_discard_listener: possibly running out of DMA mappings' })}`, related: [], fixes: raise(host) };
     }
   },
 };

@@ -52,7 +52,27 @@ export interface UnitFault {
 export type DeviceEntry =
   | { readonly kind: 'blocked' }
   | { readonly kind: 'identity'; /** AMD: the device uses ATS. */ readonly ats?: boolean }
-  | { readonly kind: 'paging'; readonly table: PageTable; readonly domainId: number; readonly ats: boolean; /** The unit sets dirty bits in leaves that are written through (DRT-01). */ readonly dirty?: boolean };
+  | { readonly kind: 'paging'; readonly table: PageTable; readonly domainId: number; readonly ats: boolean; /** The unit sets dirty bits in leaves that are written through (DRT-01). */ readonly dirty?: boolean; /** Walked first; what it gives are addresses of `table` (NST-01). */ readonly userTable?: UserTable };
+
+/** A first-stage table that a user keeps in its own memory (`struct iommu_hwpt_vtd_s1`). */
+export interface UserTable {
+  /** Where its top is, as an address of the parent's table. */
+  readonly root: bigint;
+  readonly levels: number;
+  /** WPE: write protection holds for privileged requests too. */
+  readonly writeProtect: boolean;
+  /** SRE: privileged requests may be made with PASID. */
+  readonly supervisor: boolean;
+}
+
+/** One leaf of a user's table. */
+export interface UserMapping {
+  readonly start: bigint;
+  readonly size: bigint;
+  /** Of the parent's table. */
+  readonly address: bigint;
+  readonly permission: Permission;
+}
 
 /** A page table in simulated memory, written by the driver's code of this architecture. */
 export interface PageTable {
@@ -103,6 +123,10 @@ export interface UnitCapabilities {
   readonly maxPasids: number;
   /** The driver puts paging domains on PASIDs (PAS-01); absent = it does not. */
   readonly pasidAttach?: boolean;
+  /** ... also those that track dirty pages (DRT-02). */
+  readonly pasidDirty?: boolean;
+  /** Widest first-stage table that may be nested, in levels; absent = 4. */
+  readonly userTableLevels?: number;
   /** Static blocked domain in this kernel version; else an empty paging domain blocks. */
   readonly blockedDomain: boolean;
   readonly identityDomain: boolean;
@@ -127,7 +151,7 @@ export interface IotlbControl {
 }
 
 /** What a domain is for, where that decides which kind of table its driver makes (VT-d: first or second stage). */
-export type TableUse = 'kernel' | 'user' | 'dirty-tracking';
+export type TableUse = 'kernel' | 'user' | 'dirty-tracking' | 'nest-parent';
 
 export interface IommuUnit {
   readonly description: IommuDescription;
@@ -149,8 +173,12 @@ export interface IommuUnit {
   setDeviceEntry(requesterId: number, entry: DeviceEntry): void;
   /** Programs the entry of one PASID other than 0; where missing, the driver attaches none (`maxPasids` is 0 then). */
   setPasidEntry?(requesterId: number, pasid: number, entry: DeviceEntry): void;
+  /** What the driver answers before it programs a PASID, where it may refuse for reasons of its own. */
+  checkPasid?(requesterId: number, pasid: number): Errno | null;
   /** An empty first-stage table for a process's addresses (SVA); where missing, the unit walks no process's tables. */
   createProcessTable?(): PageTable;
+  /** The leaves of a user's table, by addresses of the user's memory. */
+  userMappings?(table: UserTable, physicalOf: (address: bigint) => bigint | null): Iterable<UserMapping>;
   /** What the silicon does with a request; events go to `sink` when there is one. */
   translate(request: UnitRequest, sink: TraceSink | null): UnitAnswer;
   /** The lines Linux prints for a recorded fault; `driver` and `address` of the device are printed by AMD. */

@@ -1,10 +1,10 @@
 /**
  * What ACS control registers hold after boot: what firmware left, what the kernel adds because an IOMMU asked for it, what the
  * command line changes, and what was read on the running host where somebody did (ACE-01 .. ACE-12, PCIE-39). When in boot the kernel
- * does it (ACE-04) makes no difference on machines that describe themselves by ACPI.
+ * does it (ACE-04) makes a difference on machines that describe themselves by a device tree (ACE-05).
  */
 import type { AcsDescription, FunctionDescription, SubjectId } from '../description.js';
-import { addressText } from '../fabric/pci-address.js';
+import { addressText, devfnOf } from '../fabric/pci-address.js';
 import type { Topology } from '../fabric/topology.js';
 import { REDIRECT, requestFor, type AcsParameters } from './acs-parameters.js';
 import { ACS, INTEL_PCH, INTEL_SPT, REQUIRED_ACS } from './acs-quirks.js';
@@ -30,8 +30,8 @@ export interface BootAcs {
 
 export interface AcsBootContext {
   readonly parameters: AcsParameters;
-  /** Some IOMMU code asked for ACS before devices are set up (ACE-01). */
-  readonly requested: boolean;
+  /** Some IOMMU code asked for ACS before the function was set up (ACE-01, ACE-05). */
+  readonly requested: (fn: FunctionDescription) => boolean;
   /** The kernel's release, major * 1000 + minor. */
   readonly release: number;
 }
@@ -57,7 +57,13 @@ const SKIPS_QUIRKS_WITHOUT_CAPABILITY = 6011;
 const MASKS_BROKEN_CAPABILITY = 7000;
 const BROKEN_SOURCE_VALIDATION = { vendor: 0x111d, devices: [0x80b5, 0x8090] };
 
+/** ACE-03: translation blocking is never switched on before. */
+const BLOCKS_TRANSLATED_SINCE = 5009;
+
 const INTEL = 0x8086;
+
+/** AQE-01: the bridge to the chipset's bus, by which its registers are found. */
+const CHIPSET_DEVFN = 0x1f << 3;
 
 const isIntelPch = (fn: FunctionDescription): boolean => fn.ids?.vendor === INTEL && listsId(INTEL_PCH, fn.ids.device);
 const isIntelSpt = (fn: FunctionDescription): boolean => fn.ids?.vendor === INTEL && listsId(INTEL_SPT, fn.ids.device);
@@ -101,17 +107,22 @@ class AcsBoot {
     const enabled = this.standardControl(fn, acs);
     const configured = this.configured(fn, acs, enabled);
     if (configured !== null) return state(configured, 'as the command line sets it');
-    return state(enabled, this.context.requested ? 'as the kernel sets it at boot' : 'as firmware left it');
+    return state(enabled, this.context.requested(fn) ? 'as the kernel sets it at boot' : 'as firmware left it');
   }
 
   private say(fn: FunctionDescription, text: string): void {
     this.messages.push(`pci ${addressText(fn.address)}: ${text}`);
   }
 
-  /** AQE-01: the chipset's registers are taken to allow the workaround. */
+  /** AQE-01: the chipset's registers are taken to be there, and to allow the workaround, unless the description says that they are not. */
+  private chipsetRegistersOf(fn: FunctionDescription): boolean {
+    return this.topology.bus(fn).functions.find((other) => devfnOf(other.address) === CHIPSET_DEVFN)?.chipsetRegisters !== false;
+  }
+
   private withoutCapability(fn: FunctionDescription): AcsState {
-    const quirkEnabled = this.context.requested && isIntelPch(fn) && this.context.release !== SKIPS_QUIRKS_WITHOUT_CAPABILITY;
-    if (quirkEnabled) this.say(fn, 'Intel PCH root port ACS workaround enabled');
+    const quirkRuns = this.context.requested(fn) && isIntelPch(fn) && this.context.release !== SKIPS_QUIRKS_WITHOUT_CAPABILITY;
+    const quirkEnabled = quirkRuns && this.chipsetRegistersOf(fn);
+    if (quirkRuns) this.say(fn, quirkEnabled ? 'Intel PCH root port ACS workaround enabled' : 'Failed to enable Intel PCH ACS quirk');
     const { disableRedirect } = this.context.parameters;
     if (fn.acs === 'none' && requestFor(this.topology, fn, disableRedirect)) this.say(fn, 'cannot disable ACS redirect for this hardware as it does not have ACS capabilities');
     return { capability: null, control: 0, quirkEnabled, unknown: fn.acs === 'unknown', origin: 'as firmware left it' };
@@ -127,8 +138,9 @@ class AcsBoot {
 
   /** What the kernel adds to firmware's bits; EC and DT never (ACE-02, ACE-03). */
   private standardControl(fn: FunctionDescription, acs: AcsDescription): number {
-    if (!this.context.requested) return acs.firmwareControl;
-    const blocking = this.context.parameters.noAts || fn.externalFacing || this.untrusted.has(fn.id) ? ACS.TB : 0;
+    if (!this.context.requested(fn)) return acs.firmwareControl;
+    const mayBlock = this.context.release >= BLOCKS_TRANSLATED_SINCE;
+    const blocking = mayBlock && (this.context.parameters.noAts || fn.externalFacing || this.untrusted.has(fn.id)) ? ACS.TB : 0;
     return acs.firmwareControl | (acs.capability & (REQUIRED_ACS | blocking));
   }
 
@@ -137,7 +149,7 @@ class AcsBoot {
    */
   private sptControl(fn: FunctionDescription, acs: AcsDescription): number {
     const control = this.standardControl(fn, acs);
-    if (this.context.requested) this.say(fn, 'Intel SPT PCH root port ACS workaround enabled');
+    if (this.context.requested(fn)) this.say(fn, 'Intel SPT PCH root port ACS workaround enabled');
     if (!requestFor(this.topology, fn, this.context.parameters.disableRedirect)) return control;
     this.say(fn, 'Intel SPT PCH root port workaround: disabled ACS redirect');
     return control & ~REDIRECT;

@@ -59,7 +59,10 @@ export const INTEL_PCH: readonly IdEntry[] = [
 /** Chipset root ports whose control register is in the wrong place (AQK-06, AQE-02). */
 export const INTEL_SPT: readonly IdEntry[] = [[0xa110, 0xa11f], [0xa167, 0xa16a], [0xa290, 0xa29f], [0xa2e7, 0xa2ee], [0x9d10, 0x9d1b]];
 
-/** In table order: the first entry with an opinion decides. */
+/**
+ * In table order: the first entry with an opinion decides. Pericom's switches have none: what the kernel repairs in them when it switches
+ * ACS on claims nothing (AQK-15), so that their bits decide.
+ */
 export const ACS_QUIRKS: readonly AcsQuirk[] = [
   ...[0x1002, 0x1022].map((vendor): AcsQuirk => ({
     rule: 'AQK-01', family: 'AMD southbridge', vendor, devices: vendor === 0x1002 ? [0x4385, 0x439c, 0x4383, 0x439d, 0x4384, 0x4399] : [0x780f, 0x7809],

@@ -106,7 +106,7 @@ export class AcsQuestions {
     if (!isPcie(fn)) return verdict(false, `is a ${typeText(fn)} without ACS`, 'ACS-02');
     if (NEVER_ISOLATE.has(fn.type)) return verdict(false, `is a ${typeText(fn)}, which never isolates`, 'ACS-03');
     if (PORTS.has(fn.type)) return this.byFlags(fn, 'ACS-04');
-    // What is left are the types of ACS-05; ACS-06 is about types that nobody has seen.
+    // What is left are the types of ACS-05. ACS-06 lets every other type pass: PCIe has none, and a description can say none.
     if (!this.topology.isMultifunction(fn)) return verdict(true, 'has no other function beside it to reach', 'ACS-05');
     return this.byFlags(fn, 'ACS-05');
   }

@@ -59,12 +59,17 @@ function quirkFor({ ids }: FunctionDescription): DmaAliasQuirk | undefined {
 }
 
 const NOTHING: readonly number[] = [];
+const LAST_DEVFN = 0xff;
 
 /** What Linux knows of the functions of one host; what firmware or the description adds (ALQ-09) counts like a quirk. */
 export class KernelAliases implements AliasKnowledge {
   private readonly known = new Map<FunctionDescription, readonly number[]>();
 
-  constructor(private readonly topology: Topology) {}
+  /** `all256`: before 5.6 the last devfn of a bus was never looked at. */
+  constructor(
+    private readonly topology: Topology,
+    private readonly all256 = true,
+  ) {}
 
   devfns(fn: FunctionDescription): readonly number[] {
     let devfns = this.known.get(fn);
@@ -93,7 +98,7 @@ export class KernelAliases implements AliasKnowledge {
 
   private find(fn: FunctionDescription): readonly number[] {
     const quirk = quirkFor(fn)?.devfns(devfnOf(fn.address)) ?? NOTHING;
-    if (fn.extraAliases.length === 0) return quirk;
-    return [...new Set([...quirk, ...fn.extraAliases])].sort((a, b) => a - b);
+    const all = fn.extraAliases.length === 0 ? quirk : [...new Set([...quirk, ...fn.extraAliases])].sort((a, b) => a - b);
+    return this.all256 ? all : all.filter((devfn) => devfn !== LAST_DEVFN);
   }
 }

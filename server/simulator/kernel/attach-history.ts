@@ -1,4 +1,5 @@
 /** What differs between kernels in attaching domains, PASIDs and processes (section 7): each row says what changed, and since when. */
+import type { IommuArchitectureName } from '../description.js';
 import type { KernelProfile } from './profile.js';
 
 export interface AttachRules {
@@ -36,6 +37,10 @@ export interface AttachRules {
   readonly enforcesEmptyOnly: boolean;
   /** DRT-01: domains can be made to record dirty pages. */
   readonly dirtyTracking: boolean;
+  /** MAP-01: what `iommu_map` looks at first, the domain's type or the operation that it lacks; a static blocked domain has neither. */
+  readonly unmappable: 'operation-first' | 'type-first';
+  /** MAP-10: units whose table code takes whole ranges and tests them itself, instead of the core. */
+  readonly rangeTables: readonly IommuArchitectureName[];
   /** IOPF-01: faults go to whoever handles them for the attached domain. */
   readonly faultHandlers: boolean;
 }
@@ -45,6 +50,7 @@ export type DeviceFeature = 'aux' | 'sva' | 'iopf';
 const OLDEST: AttachRules = {
   refusesForeignDomains: false, widthErrno: 'EFAULT', otherSmmuErrno: 'ENXIO', pasids: false, ownershipSeesPasids: false, pasidLimit: 'driver', groupBeforeDomain: false, pasidReplace: false, handles: false,
   resetBlocks: false, sva: 'driver', pasidLives: 'while-bound', features: ['aux', 'sva'], auxiliaryDomains: true, pageRequests: 'at-boot', enforcesEmptyOnly: false, dirtyTracking: false, faultHandlers: false,
+  unmappable: 'operation-first', rangeTables: [],
 };
 
 /** Ascending; each row changes the one before. Releases are major * 1000 + minor. */
@@ -55,13 +61,13 @@ const HISTORY: readonly { readonly since: number; readonly change: Partial<Attac
   { since: 6002, change: { otherSmmuErrno: 'EINVAL', pasids: true, sva: 'ioasid', pageRequests: 'by-feature' } },
   { since: 6003, change: { ownershipSeesPasids: true } },
   { since: 6006, change: { sva: 'global' } },
-  { since: 6008, change: { refusesForeignDomains: true, enforcesEmptyOnly: true, dirtyTracking: true, faultHandlers: true } },
+  { since: 6008, change: { refusesForeignDomains: true, enforcesEmptyOnly: true, dirtyTracking: true, faultHandlers: true, unmappable: 'type-first' } },
   { since: 6012, change: { pasidLimit: 'every-device', handles: true } },
   { since: 6013, change: { pageRequests: 'at-boot' } },
   { since: 6014, change: { groupBeforeDomain: true } },
   { since: 6015, change: { features: [] } },
   { since: 6019, change: { pasidLimit: 'capable-devices', pasidReplace: true } },
-  { since: 7000, change: { resetBlocks: true } },
+  { since: 7000, change: { resetBlocks: true, rangeTables: ['vtd', 'amd-vi'] } },
 ];
 
 const known = new Map<number, AttachRules>();

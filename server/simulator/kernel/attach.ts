@@ -28,17 +28,17 @@ export function groupOf(device: Device): Group {
   return device.group;
 }
 
-/** What the driver of the device's unit answers to a paging domain (ATD-01, ATD-02, COH-03, DRT-02). @throws Refusal */
+/** What the driver of the device's unit answers to a paging domain (ATD-01, ATD-02, ATD-03, COH-03, DRT-02). @throws Refusal */
 export function checkFits(device: Device, target: PagingDomain, rules: AttachRules, log: string[]): void {
   const { unit } = device;
   const refuse = (errno: 'EINVAL' | 'EFAULT' | 'EPERM' | 'ENXIO', rule: string, why: string): never => {
     throw new Refusal(errno, rule, why, [device.subject]);
   };
   if (unit === null) return refuse('EINVAL', 'ATT-02', `${device.name} has no IOMMU`);
-  // FEA-04: what shares a device by PASID and what takes it whole exclude one another.
-  if (device.features?.has('aux') && target.type === 'unmanaged') refuse('EPERM', 'ATD-01', `${device.name} has auxiliary domains enabled, so no unmanaged domain is attached to it as a whole`);
+  // FEA-04, ATD-01: what shares a device by PASID and what takes it whole exclude one another.
+  if (device.features?.has('aux') && target.type === 'unmanaged') refuse('EPERM', 'VFT-13', `${device.name} has auxiliary domains enabled, so no unmanaged domain is attached to it as a whole`);
   const { name } = unit.description;
-  if (target.tracksDirty && !unit.capabilities().dirtyTracking) refuse('EINVAL', 'DRT-02', `${target.name} tracks dirty pages, which ${name} cannot`);
+  if (target.tracksDirty && !unit.capabilities().dirtyTracking) refuse('EINVAL', unit.description.architecture === 'amd-vi' ? 'ATD-03' : 'DRT-02', `${target.name} tracks dirty pages, which ${name} cannot`);
   if (target.enforcesCoherency && !unit.capabilities().enforceCacheCoherency) refuse('EINVAL', 'COH-03', `${target.name} enforces snooping, which ${name} cannot`);
   if (unit.domainCompatibilityKey === target.unit.domainCompatibilityKey) return;
   if (unit.description.architecture === 'smmuv3') {

@@ -8,6 +8,7 @@ import { architectureOf } from '../hardware/registry.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
 import { parseCommandLine, type CommandLine } from './command-line.js';
 import { DmaApi } from './dma-api.js';
+import { readDmaRanges } from './dma-ranges.js';
 import { HotPlug } from './hotplug.js';
 import { formGroups, type FormedGroups } from './groups.js';
 import { MachineKernel } from './machine-kernel.js';
@@ -71,16 +72,18 @@ export function bootPlanned(plan: BootPlan, memory: PhysicalMemory): BootedHost 
   const unitOf = (device: SubjectId): IommuUnit | null => units.get(formed.units.get(device)?.id ?? '') ?? null;
   const platform = new Map(host.platformDevices.map((device) => [device.id, device]));
   const kernel = new MachineKernel(host, {
-    profile, commandLine, units: [...units.values()], partition: formed.groups.map((group) => group.members),
+    profile, commandLine, units: [...units.values()], partition: formed.groups.map((group) => group.members), groupNames: formed.groups.map((group) => group.name),
     earlyMessages: [...optionMessages(commandLine, profile.release), ...formed.messages, ...early],
-    unitOf, mergeRegions,
+    unitOf, mergeRegions: (lists) => mergeRegions(lists, profile.regionMerge),
     requesterIds: (device) => platform.get(device)?.streamIds ?? formed.requesterIds(device),
     reservedRegions: (device) => regions.of(device),
     untrusted: (device) => untrusted.has(device),
   });
   log = kernel.log;
-  const dmaApi = new DmaApi({ windows: hostBridgeWindows(host), isLazy: lazinessTest(profile, commandLine, formed.activeUnits) });
-  const hotPlug = new HotPlug(kernel, plan.topology, formed.decideLater);
+  const dmaApi = new DmaApi({ windows: hostBridgeWindows(host), isLazy: lazinessTest(profile, commandLine, formed.activeUnits), ranges: readDmaRanges(host.dmaRanges ?? [], profile) });
+  log.push(...dmaApi.setUpMessages(kernel.devices));
+  const hotPlug = new HotPlug(kernel, plan.topology, formed);
+  kernel.beforeProbe = (device, driver) => hotPlug.beforeProbe(device, driver);
   const services = new TranslationServices(kernel, plan.topology, formed);
   return { ...plan, kernel, unitOf, notModelled, hotPlug, dmaApi, services };
 }

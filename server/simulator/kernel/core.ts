@@ -4,7 +4,7 @@
  */
 import type { FunctionDescription, MediatedDeviceDescription, Permission, PlatformDeviceDescription, ReservedType, SubjectId } from '../description.js';
 import type { Errno } from '../errno.js';
-import type { IommuUnit, MappedRun, TableUse } from '../hardware/architecture.js';
+import type { DeviceEntry, IommuUnit, MappedRun, PageTable, TableUse, UserTable } from '../hardware/architecture.js';
 import type { AddressRange, Iova, PhysicalAddress } from '../memory/address.js';
 import type { DeviceFeature } from './attach-history.js';
 import type { GroupPasids } from './pasid.js';
@@ -28,6 +28,11 @@ export interface Kernel {
   createGroup(devices: readonly Device[], name: string | null): Group;
   /** `iommu_paging_domain_alloc` / `iommu_domain_alloc`: an empty unmanaged domain for this device. @throws Refusal */
   allocateDomain(device: Device, name: string, use?: TableUse): PagingDomain;
+  /** A user's first stage over `parent` (NST-01). `accepts`: what the driver asks of a device that is attached. */
+  nestDomain(parent: PagingDomain, name: string, stage: UserTable | null, accepts: (device: Device) => void): NestedDomain;
+  /** A device that is no part of the described machine comes, in a group of its own, or goes (CNF-01). */
+  plug(device: Device): void;
+  unplug(device: Device): void;
   /** Who is told when drivers come and go: VFIO adds itself once. */
   readonly driverListeners: Set<DriverListener>;
 }
@@ -48,7 +53,7 @@ export type Device = {
   readonly subject: SubjectId;
   /** "0000:01:00.0", a platform name or an mdev name. */
   readonly name: string;
-  readonly bus: 'pci' | 'platform' | 'mdev';
+  readonly bus: 'pci' | 'platform' | 'mdev' | 'iommufd_mock';
   group: Group | null;
   driver: string | null;
   driverOverride: string | null;
@@ -104,14 +109,14 @@ export interface Group {
   /** `iommu_attach_group`: @throws Refusal EBUSY, EINVAL, driver errno (section 7.1) */
   attach(domain: Domain): void;
   /** `iommu_replace_group_handle` style: no EBUSY test (iommufd replace). */
-  replace(domain: PagingDomain): void;
+  replace(domain: PagingDomain | NestedDomain): void;
   /** What its PASIDs translate through (PAS-09). */
   readonly pasids: GroupPasids;
   /** To the blocking domain while owned, else to the default domain (OWN-30). */
   detach(): void;
 }
 
-export type Domain = IdentityDomain | BlockedDomain | PagingDomain;
+export type Domain = IdentityDomain | BlockedDomain | PagingDomain | NestedDomain;
 
 export interface IdentityDomain {
   readonly type: 'identity';
@@ -134,6 +139,10 @@ export interface PagingDomain {
   /** `iommu_dirty_ops`: only of domains that track. */
   recordDirty?(on: boolean): void;
   takeDirty?(iova: Iova, size: bigint, clear: boolean): readonly AddressRange<Iova>[];
+  /** It records now. */
+  readonly recordsWrites?: boolean;
+  /** For tests that look behind the kernel's back (CNF-01). */
+  readonly pageTable?: PageTable;
   /** `iommu_map` (MAP-01 ..): @throws Refusal EINVAL (alignment), or what the page-table code says. */
   map(iova: Iova, physical: PhysicalAddress, size: bigint, permission: Permission, origin?: SubjectId): void;
   /** `iommu_unmap`: bytes removed (UNM-01 ..). `deferred`: the caller invalidates the IOTLB later, with a flush queue (4.3). */
@@ -142,6 +151,26 @@ export interface PagingDomain {
   translate(iova: Iova): PhysicalAddress | null;
   mappings(limit: number): { readonly runs: readonly MappedRun[]; readonly total: number };
   /** `iommu_domain_free`. */
+  free(): void;
+}
+
+/** A user's own first stage over a paging domain (NST-01): the kernel maps nothing into it. */
+export interface NestedDomain {
+  readonly type: 'nested';
+  readonly name: string;
+  readonly unit: IommuUnit;
+  readonly domainId: number;
+  readonly parent: PagingDomain;
+  /** The driver's side of attaching. @throws Refusal */
+  check(device: Device): void;
+  entryFor(device: Device): DeviceEntry;
+  attachDevice(device: Device): void;
+  /** What both stages together map, in the order of the user's addresses. */
+  mappings(limit: number): { readonly runs: readonly MappedRun[]; readonly total: number };
+  readonly aperture: AddressRange<Iova>;
+  /** Nothing that the unit remembers of it holds any more. */
+  forget(): void;
+  invalidate(address: bigint, size: bigint): void;
   free(): void;
 }
 

@@ -3,8 +3,10 @@ import type { Permission, SubjectId } from '../description.js';
 import { Refusal } from '../errno.js';
 import { iova, type AddressRange, type PhysicalAddress } from '../memory/address.js';
 import type { Device, PagingDomain } from './core.js';
+import { beyond, retaining, type DmaRanges } from './dma-ranges.js';
 import { FlushQueue } from './flush-queue.js';
 import { IovaAllocator } from './iova-allocator.js';
+import { deviceLine } from './log-lines.js';
 import { joinRanges } from './ranges.js';
 import type { LazinessTest } from './strictness.js';
 
@@ -47,6 +49,8 @@ export interface DmaApiSetting {
   /** Ranges that look like the BARs of peers (RSV-35). */
   readonly windows: readonly AddressRange[];
   readonly isLazy: LazinessTest;
+  /** What PCI devices may address (RSV-36). */
+  readonly ranges?: DmaRanges;
 }
 
 export class DmaApi {
@@ -58,6 +62,29 @@ export class DmaApi {
 
   constructor(private readonly setting: DmaApiSetting) {}
 
+  /** `iommu_setup_dma_ops` of each device at boot: what the log says of those for which it fails (RSV-38). */
+  setUpMessages(devices: readonly Device[]): string[] {
+    return devices.flatMap((device) => {
+      const domain = translatingDefault(device);
+      const why = domain === null ? null : this.unusable(device, domain);
+      return why === null ? [] : [deviceLine(device, why), retaining(device.name)];
+    });
+  }
+
+  /** Why the device uses physical addresses although a domain translates them. */
+  private unusable(device: Device, { aperture }: PagingDomain): string | null {
+    const ranges = this.rangesOf(device);
+    return ranges === undefined ? null : (ranges.fault ?? beyond(ranges, aperture));
+  }
+
+  private readonly rangesOf = ({ kind }: Device): DmaRanges | undefined => (kind === 'pci' ? this.setting.ranges : undefined);
+
+  /** The domain that its mappings go to; null: addresses are physical, because nothing translates or the set-up failed (RSV-38). */
+  private domainOf(device: Device): PagingDomain | null {
+    const domain = translatingDefault(device);
+    return domain === null || this.unusable(device, domain) !== null ? null : domain;
+  }
+
   /**
    * `dma_map_page`: what the driver gives its device. Without translation it is the physical address itself. The mapping
    * goes into the group's default domain, also while the device translates through another one.
@@ -66,7 +93,7 @@ export class DmaApi {
    */
   map(device: Device, physical: PhysicalAddress, size: bigint, permission: Permission, wanted: bigint | undefined, origin: SubjectId): bigint {
     if (size === 0n) throw new Refusal('EINVAL', 'LNX-11', 'a mapping of no bytes', [device.subject]);
-    const domain = translatingDefault(device);
+    const domain = this.domainOf(device);
     if (domain === null) return physical;
     const space = this.spaceOf(device, domain);
     const address = wanted ?? space.addresses.allocate(size);
@@ -84,7 +111,7 @@ export class DmaApi {
    * @param wanted what `map` gave; without it, the latest mapping of the device
    */
   unmap(device: Device, wanted: bigint | undefined): DmaUnmap {
-    const domain = translatingDefault(device);
+    const domain = this.domainOf(device);
     if (domain === null) return { kind: 'untranslated' };
     const space = this.spaceOf(device, domain);
     const address = wanted ?? this.latest(device, space);
@@ -126,13 +153,15 @@ export class DmaApi {
     return handles.pop();
   }
 
-  /** RSV-35, RSV-37: host-bridge windows and reserved regions are never given out. */
+  /** RSV-35, RSV-36, RSV-37: host-bridge windows, what `dma-ranges` leave out, and reserved regions are never given out. */
   private spaceOf(device: Device, domain: PagingDomain): Space {
     const known = this.spaces.get(domain);
     if (known !== undefined) return known;
     const regions = device.group?.reservedRegions().filter((region) => region.type !== 'software-msi').map((region) => region.range) ?? [];
-    const limit = HIGHEST < domain.aperture.last ? HIGHEST : domain.aperture.last;
-    const addresses = new IovaAllocator(limit + 1n, joinRanges([...this.setting.windows, ...regions]));
+    const ranges = this.rangesOf(device);
+    const highest = ranges === undefined || ranges.first < HIGHEST ? HIGHEST : ranges.last;
+    const limit = highest < domain.aperture.last ? highest : domain.aperture.last;
+    const addresses = new IovaAllocator(limit + 1n, joinRanges([...this.setting.windows, ...(ranges?.gaps ?? []), ...regions]));
     const queue = new FlushQueue<DmaMapping>((ranges) => {
       domain.unit.cache?.invalidateDomain(domain.domainId);
       for (const range of ranges) giveBack(addresses, range);
@@ -146,7 +175,7 @@ export class DmaApi {
 /** The default domain of the device's group, if it translates. */
 function translatingDefault(device: Device): PagingDomain | null {
   const domain = device.group?.defaultDomain ?? null;
-  return domain === null || domain.type === 'identity' || domain.type === 'blocked' ? null : domain;
+  return domain === null || domain.type === 'identity' || domain.type === 'blocked' || domain.type === 'nested' ? null : domain;
 }
 
 function giveBack(addresses: IovaAllocator, { address, size, got }: DmaMapping): void {

@@ -4,7 +4,7 @@ import { Refusal } from '../errno.js';
 import type { DeviceEntry, IommuUnit, MappedRun, PageTable } from '../hardware/architecture.js';
 import { hex, type AddressRange, type Iova, type PhysicalAddress } from '../memory/address.js';
 import { ResourceLimit } from '../memory/physical-memory.js';
-import type { BlockedDomain, Device, IdentityDomain, PagingDomain } from './core.js';
+import type { BlockedDomain, Device, IdentityDomain, NestedDomain, PagingDomain } from './core.js';
 
 export const IDENTITY: IdentityDomain = { type: 'identity' };
 export const BLOCKED: BlockedDomain = { type: 'blocked' };
@@ -70,6 +70,8 @@ export class TranslatedDomain implements PagingDomain {
   private snoops = false;
   /** Nothing was ever mapped: most default domains, whose tables nobody needs to read then. */
   private untouched = true;
+  /** Domains of users that translate through this one as their second stage (NST-01). */
+  readonly nested = new Set<NestedDomain>();
   /** Devices whose entries point at the table now. */
   private readonly attached = new Set<Device>();
 
@@ -82,6 +84,8 @@ export class TranslatedDomain implements PagingDomain {
     private readonly log: string[],
     private readonly budget: MapBudget,
     private readonly freed: (domain: TranslatedDomain) => void,
+    /** MAP-10: the table code takes whole ranges, and tests them itself. */
+    private readonly takesRanges = false,
   ) {}
 
   get aperture(): AddressRange<Iova> {
@@ -112,7 +116,9 @@ export class TranslatedDomain implements PagingDomain {
   }
 
   map(iova: Iova, physical: PhysicalAddress, size: bigint, permission: Permission, origin?: SubjectId): void {
+    if (this.pageSizes === 0n) throw new Refusal('ENODEV', 'MAP-01', `the driver of ${this.unit.description.name} has no map operation (WARN)`);
     if (((iova | physical | size) & (this.smallestPage - 1n)) !== 0n) {
+      if (this.takesRanges) throw new Refusal('ENXIO', 'MAP-10', `no page size fits IOVA ${hex(iova)}, physical address ${hex(physical)} and size ${hex(size)}: the smallest is ${hex(this.smallestPage)}`);
       const where = `iova ${hex(iova)} pa 0x${physical.toString(16).padStart(16, '0')} size ${hex(size)} min_pagesz ${hex(this.smallestPage)}`;
       this.log.push(`iommu: unaligned: ${where}`);
       throw new Refusal('EINVAL', 'MAP-01', `iommu_map wants multiples of the smallest page: ${where}`);
@@ -124,18 +130,27 @@ export class TranslatedDomain implements PagingDomain {
     const errno = this.table.map(iova, physical, size, permission, origin);
     // A table that grew has a new top: the entries of its devices must follow (AMD v1).
     if (this.table.root !== root || this.table.levels !== levels) this.attached.forEach((device) => this.program(device));
-    // MAP-05: collisions and addresses out of range are found by the page-table code, not by the core.
+    // MAP-04: what the call had mapped before it failed is gone again. MAP-05: collisions and addresses out of range are found by the page-table code, not by the core.
     if (errno !== null) throw new Refusal(errno, 'MAP-05', `the page table of ${this.name} refuses IOVA ${hex(iova)} size ${hex(size)}`);
     this.unit.cache?.mapped(this.domainId, iova, size); // 4.3
   }
 
-  /** UNM-01: never an errno; 0 for an unaligned request. */
+  /** UNM-01: never an errno; 0 for an unaligned request. MAP-10: an end within a leaf takes the whole leaf, nobody complains. */
   unmap(iova: Iova, size: bigint, invalidation: 'now' | 'deferred' = 'now'): bigint {
-    if (((iova | size) & (this.smallestPage - 1n)) !== 0n) {
+    if (this.pageSizes === 0n) return 0n;
+    const rest = this.smallestPage - 1n;
+    if (this.takesRanges && (iova & rest) === 0n) return this.remove(iova, (size + rest) & ~rest, invalidation);
+    if (this.takesRanges) return 0n;
+    if (((iova | size) & rest) !== 0n) {
       this.log.push(`iommu: unaligned: iova ${hex(iova)} size ${hex(size)} min_pagesz ${hex(this.smallestPage)}`);
       return 0n;
     }
+    return this.remove(iova, size, invalidation);
+  }
+
+  private remove(iova: Iova, size: bigint, invalidation: 'now' | 'deferred'): bigint {
     const removed = this.table.unmap(iova, size);
+    if (removed > 0n) for (const above of this.nested) above.forget(); // NST-01
     if (invalidation === 'now') this.unit.cache?.invalidate(this.domainId, iova, removed > size ? removed : size); // 4.3
     return removed;
   }
@@ -158,6 +173,14 @@ export class TranslatedDomain implements PagingDomain {
 
   detachDevice(device: Device): void {
     this.attached.delete(device);
+  }
+
+  get recordsWrites(): boolean {
+    return this.recordsDirty;
+  }
+
+  get pageTable(): PageTable {
+    return this.table;
   }
 
   /** DRT-01: dirty bits are set from now on, or no more; switching on begins with none. */

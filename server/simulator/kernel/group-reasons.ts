@@ -71,3 +71,6 @@ export const isolatedBus = (above: FunctionDescription): GroupReason =>
   ({ text: `the bus below ${placeText(above)} isolates`, rules: ['GR5-02', 'GR5-03'], subject: above.id });
 
 export const GROUP_PER_DEVICE: GroupReason = { text: 'a device that is not PCI gets a group of its own', rules: ['GRP-30', 'GRD-01'] };
+
+/** GRD-02 .. GRD-11: the driver's own callback finds the group. */
+export const sharesByDriver = (what: string, rules: readonly string[]): GroupReason => ({ text: `it shares ${what} with what was there before it: it joins its group`, rules });

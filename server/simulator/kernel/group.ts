@@ -1,11 +1,11 @@
 /**
- * An IOMMU group: which domain its devices translate through, and who owns their DMA. Both eras are here side by side:
+ * An IOMMU group: the smallest set of devices that the hardware keeps apart from the rest, for whatever reason (ARG-03): which domain its devices translate through, and who owns their DMA. Both eras are here side by side:
  * DMA ownership since 5.19 (OWN-01 ..), and before it no ownership at all, only VFIO's own viability test (OLD-01).
  */
 import { Refusal } from '../errno.js';
 import { attachRules, type AttachRules } from './attach-history.js';
 import { checkFits } from './attach.js';
-import type { Device, Domain, Group, PagingDomain, ReservedRegion } from './core.js';
+import type { Device, Domain, Group, NestedDomain, PagingDomain, ReservedRegion } from './core.js';
 import { BLOCKED, programDevice, TranslatedDomain } from './domains.js';
 import { managesDma } from './drivers.js';
 import { deviceLine } from './log-lines.js';
@@ -68,7 +68,7 @@ export class IommuGroup implements Group {
   add(device: Device): void {
     this.members.push(device);
     device.group = this;
-    this.surroundings.log.push(deviceLine(device, `Adding to iommu group ${this.id}`));
+    this.surroundings.log.push(this.surroundings.profile.joinLine === 'of-device' ? deviceLine(device, `Adding to iommu group ${this.id}`) : `iommu: Adding device ${device.name} to group ${this.id}`); // GRL-03
   }
 
   /** The device's entries point at what the group uses now, or nowhere while it has no domain for it (GRL-06). @throws Refusal EINVAL (RSV-44) */
@@ -190,7 +190,7 @@ export class IommuGroup implements Group {
     this.moveTo(domain);
   }
 
-  replace(domain: PagingDomain): void {
+  replace(domain: PagingDomain | NestedDomain): void {
     this.moveTo(domain);
   }
 
@@ -260,8 +260,10 @@ export class IommuGroup implements Group {
     if (target === null || target.type === 'identity') return;
     if (this.isBlocking(target)) this.checkBlocking(device);
     if (target.type === 'blocked') return;
-    this.checkDirectRegions(device, target);
-    checkFits(device, target, this.rules, this.surroundings.log);
+    const paging = target.type === 'nested' ? target.parent : target;
+    this.checkDirectRegions(device, paging);
+    checkFits(device, paging, this.rules, this.surroundings.log);
+    if (target.type === 'nested') target.check(device); // NST-01
   }
 
   private isBlocking(target: Domain): boolean {
@@ -295,6 +297,6 @@ function domainText(domain: Domain | null): string {
 
 function switchDevice(device: Device, from: Domain | null, to: Domain | null): void {
   if (from instanceof TranslatedDomain) from.detachDevice(device);
-  if (to instanceof TranslatedDomain) to.attachDevice(device);
+  if (to instanceof TranslatedDomain || to?.type === 'nested') to.attachDevice(device);
   else programDevice(device, { kind: to === null || to.type !== 'identity' ? 'blocked' : 'identity' });
 }

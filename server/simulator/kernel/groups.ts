@@ -1,13 +1,13 @@
 /**
  * The IOMMU groups of a host after boot: who is asked when, what each joins and why, and what of it hangs on facts that nobody knows.
  */
-import type { FunctionDescription, GroupingName, HostDescription, IommuDescription, PlatformDeviceDescription, SubjectId } from '../description.js';
+import type { FunctionDescription, GroupingName, HostDescription, IommuDescription, SubjectId } from '../description.js';
 import { AliasPeers, requesterIds } from '../fabric/aliases.js';
-import { append, groupBy } from '../fabric/multimap.js';
+import { append } from '../fabric/multimap.js';
 import { addressText } from '../fabric/pci-address.js';
 import type { AcsRegisters } from '../fabric/acs.js';
 import type { Topology } from '../fabric/topology.js';
-import { assignUnits, type UnitMap } from '../fabric/units.js';
+import type { UnitMap } from '../fabric/units.js';
 import type { GroupReason, HostReport } from '../report.js';
 import { bootAcs } from './acs-boot.js';
 import { parseAcsParameters } from './acs-parameters.js';
@@ -16,10 +16,10 @@ import { KernelAliases } from './alias-quirks.js';
 import { aliasConflicts, BusGrouping } from './bus-grouping.js';
 import { ClassicGrouping } from './classic-grouping.js';
 import type { CommandLine } from './command-line.js';
-import { platformPlacements } from './group-callbacks.js';
-import { GROUP_PER_DEVICE } from './group-reasons.js';
-import type { GroupDecision, GroupingAlgorithm, GroupingView } from './grouping.js';
-import { activeUnits, requestsAcs } from './iommu-detection.js';
+import { GroupCallbacks, groupName, type Candidate, type GroupRefusal } from './group-callbacks.js';
+import { candidates, probeOrder, unitsOfDevices, withoutUnit, type CandidateContext } from './group-candidates.js';
+import type { GroupingAlgorithm, GroupingView } from './grouping.js';
+import { acsRequests, activeUnits, groupsFormAtDriverProbe, isDescribedByFirmware } from './iommu-detection.js';
 import type { KernelProfile } from './profile.js';
 import { registersAfterBoot } from './acs-registers.js';
 import { hasOpenQuestions, uncertainGroups, UNKNOWN_READING, unknownFacts, type UnknownReading } from './unknowns.js';
@@ -31,7 +31,12 @@ export interface FormedGroup {
   readonly members: readonly SubjectId[];
   /** It would have other members if what is unknown were favourable. */
   readonly uncertain: boolean;
+  /** In sysfs, where its driver gives it one (GRD-07). */
+  readonly name: string | null;
 }
+
+/** A group that is there, a new one, or none. */
+export type LaterPlacement = { readonly kind: 'joins'; readonly group: number } | { readonly kind: 'new' } | { readonly kind: 'refused'; readonly refusal: GroupRefusal };
 
 export interface FormedGroups {
   readonly groups: readonly FormedGroup[];
@@ -51,8 +56,10 @@ export interface FormedGroups {
   /** ACS control registers after boot, for routing. */
   readonly acs: AcsRegisters;
   readonly aliases: KernelAliases;
-  /** What a function that comes later joins, given who has a group then (GRP-21). */
-  decideLater(fn: FunctionDescription, hasGroup: GroupingView['hasGroup']): GroupDecision;
+  /** What a driver's probe means for a device that has no group: it forms then (GRL-07), it is tried once more (GRL-08), or nothing. */
+  atDriverProbe(device: SubjectId): 'forms' | 'once-more' | 'nothing';
+  /** What a device that comes later joins, given who has which group then (GRP-21). */
+  decideLater(device: SubjectId, groupOf: (device: SubjectId) => number | undefined, log: (line: string) => void): LaterPlacement;
   /** Own requester ID first, then every alias (PCIE-07); empty for what is no function of the host. */
   requesterIds(device: SubjectId): readonly number[];
 }
@@ -62,28 +69,49 @@ const ALGORITHMS: Readonly<Record<GroupingName, new (view: GroupingView) => Grou
 
 /** The groups that the kernel of `profile` forms on the host with this command line. */
 export function formGroups(host: HostDescription, topology: Topology, profile: KernelProfile, commandLine: CommandLine, algorithm: GroupingName = host.kernel.grouping ?? 'classic'): FormedGroups {
-  const active = activeUnits(host, topology, commandLine);
-  const units = new Map([...assignUnits(topology, active), ...platformUnits(host, active)]);
+  const switchedOn = activeUnits(host, topology, commandLine);
   const parameters = parseAcsParameters(commandLine);
-  const boot = bootAcs(topology, { parameters, requested: requestsAcs(active, profile.release), release: profile.release });
+  const boot = bootAcs(topology, { parameters, requested: acsRequests(host, topology, switchedOn, profile.release), release: profile.release });
   const hasAmdIommu = host.iommus.some((unit) => unit.architecture === 'amd-vi');
   const acs = new AcsQuestions(topology, { states: boot.states, override: parameters.override, hasAmdIommu, release: profile.release });
-  const aliases = new KernelAliases(topology);
+  const aliases = new KernelAliases(topology, profile.vmdAliases);
   const peers = new AliasPeers(topology, aliases);
-  const platform = host.platformDevices.filter((device) => units.has(device.id));
-  const order = probeOrder(topology, active, units, profile);
-  const form = (unknownIsolates: UnknownReading): Partition => new Partition({ topology, acs, aliases, peers, unknownIsolates }, ALGORITHMS[algorithm]).form(platform, order, units);
-  const formed = form(UNKNOWN_READING);
-  const uncertain = hasOpenQuestions(topology, acs) ? uncertainGroups(formed.groups, form(() => false), form(() => true)) : new Set<number>();
-  const groups = formed.groups.map((members, number): FormedGroup => ({ number, members, uncertain: uncertain.has(number) }));
+  const Algorithm = ALGORITHMS[algorithm];
+  const run = (unknownIsolates: UnknownReading, active: readonly IommuDescription[]): Run => {
+    const context: CandidateContext = { host, topology, profile, aliases, active };
+    const units = unitsOfDevices(context);
+    const all = candidates(context, units);
+    const callbacks = new GroupCallbacks(all, { topology, release: profile.release });
+    const byId = new Map(all.map((candidate) => [candidate.id, candidate]));
+    const { order, waiting } = probeOrder(all, context);
+    const partition = new Partition({ view: { topology, acs, aliases, peers, unknownIsolates }, Algorithm, callbacks, byId, release: profile.release }).form(order);
+    return { context, units, callbacks, byId, waiting, partition };
+  };
+  const failures = new Failures();
+  const { context, units, callbacks, byId, waiting, partition: formed } = withoutFailing(failures, switchedOn, (active) => run(UNKNOWN_READING, active));
+  const reread = (reading: UnknownReading): Partition => run(reading, context.active).partition;
+  const uncertain = hasOpenQuestions(topology, acs) ? uncertainGroups(formed.groups, reread(() => false), reread(() => true)) : new Set<number>();
+  const groups = formed.groups.map((members, number): FormedGroup => ({ number, members, uncertain: uncertain.has(number), name: groupName(byId.get(members[0]!)!) }));
   return {
-    groups, groupOf: formed.groupOf, why: formed.why, activeUnits: active, units, aliases,
-    ungrouped: [...ungroupedDevices(host, active, units), ...formed.waiting()],
+    groups, groupOf: formed.groupOf, why: formed.why, activeUnits: context.active, units, aliases,
+    ungrouped: [...withoutUnit(context, units, failures.units), ...waiting.map(waitsForDriver), ...formed.waiting()],
     unknowns: unknownFacts(topology, acs, groups),
-    messages: [...overrideWarning(commandLine), ...aliasMessages(topology, aliases), ...boot.messages, ...formed.messages, ...(algorithm === '2025-rework' ? aliasConflicts({ topology, aliases }, formed.groupOf) : [])],
+    messages: [...overrideWarning(commandLine), ...aliasMessages(topology, aliases), ...boot.messages, ...failures.messages, ...formed.messages, ...(algorithm === '2025-rework' ? aliasConflicts({ topology, aliases }, formed.groupOf) : [])],
     isolation: acs,
     acs: registersAfterBoot(boot.states, acs),
-    decideLater: (fn, hasGroup) => new ALGORITHMS[algorithm]({ topology, acs, aliases, peers, unknownIsolates: UNKNOWN_READING, hasGroup }).decide(fn),
+    atDriverProbe: (device) => {
+      const unit = byId.get(device)?.unit;
+      if (unit === undefined || !isDescribedByFirmware(unit)) return 'nothing';
+      return groupsFormAtDriverProbe(unit, profile.release) ? 'forms' : 'once-more';
+    },
+    decideLater: (device, groupOf, log) => {
+      const candidate = byId.get(device);
+      if (candidate === undefined) return { kind: 'new' };
+      const placement = callbacks.place(candidate, groupOf, log);
+      if (placement.kind !== 'topology' || candidate.device.kind !== 'pci') return placement.kind === 'topology' ? { kind: 'new' } : placement;
+      const { joins } = new Algorithm({ topology, acs, aliases, peers, unknownIsolates: UNKNOWN_READING, hasGroup: (fn) => groupOf(fn.id) !== undefined }).decide(candidate.device.fn);
+      return joins === null ? { kind: 'new' } : { kind: 'joins', group: groupOf(joins.id)! };
+    },
     requesterIds: (device) => {
       const fn = topology.byId(device);
       return fn === undefined ? [] : requesterIds(topology, fn, aliases);
@@ -91,63 +119,102 @@ export function formGroups(host: HostDescription, topology: Topology, profile: K
   };
 }
 
+/** One go at the groups of a host. */
+interface Run {
+  readonly context: CandidateContext;
+  readonly units: UnitMap;
+  readonly callbacks: GroupCallbacks;
+  readonly byId: ReadonlyMap<SubjectId, Candidate>;
+  readonly waiting: readonly Candidate[];
+  readonly partition: Partition;
+}
+
+/** Units that are gone again, each with the device that it was about, and what was logged on the way. */
+class Failures {
+  readonly units = new Map<IommuDescription, string>();
+  readonly messages: string[] = [];
+}
+
+/** GRL-07: units whose registration failed are gone, and the others form groups as if those had never been there. */
+function withoutFailing(failures: Failures, units: readonly IommuDescription[], run: (active: readonly IommuDescription[]) => Run): Run {
+  const result = run(units.filter((unit) => !failures.units.has(unit)));
+  const { failed, messages } = result.partition;
+  if (failed.size === 0) return result;
+  failures.messages.push(...messages);
+  for (const [unit, device] of failed) failures.units.set(unit, device);
+  return withoutFailing(failures, units, run);
+}
+
+const waitsForDriver = ({ id, unit }: Candidate): HostReport['ungrouped'][number] =>
+  ({ device: id, why: `no driver has probed it yet: before Linux 6.15, firmware's description of ${unit.name} is read only then, and the group forms (GRL-07)` });
+
+interface PartitionInputs {
+  readonly view: Omit<GroupingView, 'hasGroup'>;
+  readonly Algorithm: new (view: GroupingView) => GroupingAlgorithm;
+  readonly callbacks: GroupCallbacks;
+  readonly byId: ReadonlyMap<SubjectId, Candidate>;
+  readonly release: number;
+}
+
 /** One run of an algorithm over the devices in probe order. */
 class Partition {
   readonly groups: SubjectId[][] = [];
   readonly groupOf = new Map<SubjectId, number>();
   readonly why = new Map<SubjectId, readonly GroupReason[]>();
-  private readonly refused: { device: SubjectId; why: string }[] = [];
   /** What the kernel logs about devices that get no group, or not yet. */
   readonly messages: string[] = [];
+  /** Units whose scan of the bus ended with an error, with the device that it was about (GRL-07). */
+  readonly failed = new Map<IommuDescription, string>();
+  private readonly refused: { device: SubjectId; why: string }[] = [];
   /** By what they wait for. */
-  private readonly delayed = new Map<SubjectId, FunctionDescription[]>();
+  private readonly delayed = new Map<SubjectId, Candidate[]>();
   private readonly algorithm: GroupingAlgorithm;
+  private readonly log = (line: string): void => void this.messages.push(line);
 
-  constructor(view: Omit<GroupingView, 'hasGroup'>, Algorithm: new (view: GroupingView) => GroupingAlgorithm) {
-    this.algorithm = new Algorithm({ ...view, hasGroup: (fn) => this.groupOf.has(fn.id) });
+  constructor(private readonly inputs: PartitionInputs) {
+    this.algorithm = new inputs.Algorithm({ ...inputs.view, hasGroup: (fn) => this.groupOf.has(fn.id) });
   }
 
-  form(platform: readonly PlatformDeviceDescription[], order: readonly FunctionDescription[], units: UnitMap): this {
-    this.addPlatform(platform, units);
-    for (const fn of order) this.place(fn);
+  form(order: readonly Candidate[]): this {
+    for (const candidate of order) this.place(candidate);
     return this;
   }
 
   /** Those that their driver refuses, and those that wait for a function that never got a group. */
   waiting(): HostReport['ungrouped'] {
     const delayed = [...this.delayed.values()].flat();
-    return [...this.refused, ...delayed.map((fn) => ({ device: fn.id, why: 'the kernel defers it until the bridge above it has a group, which never happens' }))];
+    return [...this.refused, ...delayed.map(({ id }) => ({ device: id, why: 'the kernel defers it until the bridge above it has a group, which never happens' }))];
   }
 
-  /** The function, and then everybody who has waited for it (GR5-05: -EPROBE_DEFER). */
-  private place(asked: FunctionDescription): void {
+  /** The device, and then everybody who has waited for it (GR5-05: -EPROBE_DEFER). */
+  private place(asked: Candidate): void {
     const pending = [asked];
-    for (let fn = pending.pop(); fn !== undefined; fn = pending.pop()) {
-      const { joins, reasons, waitsFor, message } = this.algorithm.decide(fn);
-      if (message !== undefined) this.messages.push(message);
-      if (waitsFor !== undefined) {
-        append(this.delayed, waitsFor.id, fn);
-        continue;
-      }
-      this.join(fn.id, joins === null ? this.groups.length : this.groupOf.get(joins.id)!, reasons);
-      pending.push(...(this.delayed.get(fn.id) ?? []).reverse());
-      this.delayed.delete(fn.id);
+    for (let candidate = pending.pop(); candidate !== undefined; candidate = pending.pop()) {
+      const { callbacks } = this.inputs;
+      const placement = callbacks.place(candidate, (id) => this.groupOf.get(id), this.log);
+      if (placement.kind === 'refused') this.refuse(candidate, placement.refusal);
+      else if (placement.kind === 'joins') this.join(candidate.id, placement.group, [placement.reason]);
+      else if (placement.kind === 'new' || candidate.device.kind === 'platform') this.join(candidate.id, this.groups.length, placement.kind === 'new' ? [placement.reason] : []);
+      else this.placeByTopology(candidate, candidate.device.fn);
+      pending.push(...(this.groupOf.has(candidate.id) ? this.delayed.get(candidate.id) ?? [] : []).reverse());
+      if (this.groupOf.has(candidate.id)) this.delayed.delete(candidate.id);
     }
   }
 
-  /** GRP-30, GRD-01 .. GRD-10: as the driver of each unit wants it. */
-  private addPlatform(devices: readonly PlatformDeviceDescription[], units: UnitMap): void {
-    const byKey = new Map<string, number>();
-    for (const { device, key, refusal } of platformPlacements(devices, (id) => units.get(id)!)) {
-      if (refusal !== undefined) {
-        this.messages.push(refusal.message);
-        this.refused.push({ device, why: refusal.why });
-      }
-      if (key === null) continue;
-      const number = byKey.get(key) ?? this.groups.length;
-      byKey.set(key, number);
-      this.join(device, number, [GROUP_PER_DEVICE]);
-    }
+  private placeByTopology(candidate: Candidate, fn: FunctionDescription): void {
+    const { joins, reasons, waitsFor, message } = this.algorithm.decide(fn);
+    if (message !== undefined) this.messages.push(message);
+    if (waitsFor !== undefined) return append(this.delayed, waitsFor.id, candidate);
+    const number = joins === null ? this.groups.length : this.groupOf.get(joins.id)!;
+    const objection = this.inputs.callbacks.objects(candidate, (this.groups[number] ?? []).map((id) => this.inputs.byId.get(id)!.unit.id), this.log);
+    if (objection === null) this.join(fn.id, number, reasons);
+    else this.refuse(candidate, objection);
+  }
+
+  /** GRL-07: where the unit's driver scans the bus itself, an error but ENODEV makes its registration fail. */
+  private refuse({ id, name, unit }: Candidate, { errno, why }: GroupRefusal): void {
+    this.refused.push({ device: id, why });
+    if (errno !== 'ENODEV' && !groupsFormAtDriverProbe(unit, this.inputs.release) && !this.failed.has(unit)) this.failed.set(unit, name);
   }
 
   private join(device: SubjectId, number: number, reasons: readonly GroupReason[]): void {
@@ -156,35 +223,6 @@ class Partition {
     this.groupOf.set(device, number);
     this.why.set(device, reasons);
   }
-}
-
-/**
- * Functions with a unit, in the order in which the kernel asks for their groups: what is there at boot bus by bus (for each unit anew
- * where every unit scans, GRL-06), then what drivers bring up later: functions behind VMD, virtual functions (GRP-21).
- */
-function probeOrder(topology: Topology, active: readonly IommuDescription[], units: UnitMap, profile: KernelProfile): FunctionDescription[] {
-  const position = new Map(active.map((unit, index) => [unit, index]));
-  const rank = (fn: FunctionDescription): number => {
-    if (fn.virtualFunction !== undefined) return active.length + 1;
-    if (fn.behindVmd !== undefined) return active.length;
-    return profile.busScan === 'per-unit' ? position.get(units.get(fn.id)!)! : 0;
-  };
-  const byRank = groupBy(topology.functions.filter((fn) => units.has(fn.id)), rank);
-  return [...byRank.keys()].sort((a, b) => a - b).flatMap((key) => byRank.get(key)!);
-}
-
-function platformUnits(host: HostDescription, active: readonly IommuDescription[]): Map<SubjectId, IommuDescription> {
-  const byId = new Map(active.map((unit) => [unit.id, unit]));
-  return new Map(host.platformDevices.flatMap((device): [SubjectId, IommuDescription][] => {
-    const unit = device.iommu === undefined ? undefined : byId.get(device.iommu);
-    return unit === undefined ? [] : [[device.id, unit]];
-  }));
-}
-
-/** Devices that the kernel puts into no group. */
-function ungroupedDevices(host: HostDescription, active: readonly IommuDescription[], units: UnitMap): HostReport['ungrouped'] {
-  const why = host.iommus.length === 0 ? 'the host has no IOMMU' : active.length === 0 ? 'the IOMMU is switched off on the command line or in the kernel' : 'no IOMMU unit covers it';
-  return [...host.functions, ...host.platformDevices].filter(({ id }) => !units.has(id)).map(({ id }) => ({ device: id, why }));
 }
 
 /** ACE-10. */

@@ -12,6 +12,7 @@ import { deviceLine } from './log-lines.js';
 
 /** The kernel as coming and going devices change it. */
 export interface PluggableKernel extends DomainMaker {
+  readonly groups: readonly Group[];
   readonly driverListeners: ReadonlySet<DriverListener>;
   device(subject: SubjectId): Device | undefined;
   bind(device: Device, driver: string): void;
@@ -29,7 +30,7 @@ export class HotPlug {
   constructor(
     private readonly kernel: PluggableKernel,
     private readonly topology: Topology,
-    private readonly decideLater: FormedGroups['decideLater'],
+    private readonly formed: Pick<FormedGroups, 'decideLater' | 'atDriverProbe'>,
   ) {}
 
   /** `echo 1 > remove`, or the card is pulled: with all that is below it, leaves first. @throws Refusal when a driver does not let go (VFG-23) */
@@ -53,7 +54,7 @@ export class HotPlug {
     if (above !== null && this.kernel.device(above) === undefined) throw new Refusal('ENODEV', 'GRL-06', `the bridge above ${device.name} is not there`, [device.subject]);
     this.absent.delete(device.subject);
     this.kernel.know(device);
-    if (device.unit !== null) this.join(device);
+    if (device.unit !== null && this.formed.atDriverProbe(device.subject) !== 'forms') this.join(device);
     this.probeDriver(device);
   }
 
@@ -68,6 +69,14 @@ export class HotPlug {
     }
   }
 
+  /** Firmware's description is read before the driver's own probe: the group forms then (GRL-07), or at last, which the kernel finds fishy (GRL-08). */
+  beforeProbe(device: Device, driver: string): void {
+    const meaning = device.unit === null || device.group !== null ? 'nothing' : this.formed.atDriverProbe(device.subject);
+    if (meaning === 'nothing') return;
+    this.join(device);
+    if (meaning === 'once-more' && device.group !== null) this.kernel.log.push(`${driver} ${device.name}: late IOMMU probe at driver bind, something fishy here!`);
+  }
+
   private below(device: Device): Device[] {
     if (device.kind !== 'pci') return [];
     const children = [...this.topology.children(device.description)];
@@ -76,7 +85,8 @@ export class HotPlug {
 
   private join(device: Device): void {
     const joined = this.groupToJoin(device);
-    if (joined === null) return this.startGroup(device);
+    if (joined === 'refused') return;
+    if (joined === 'new') return this.startGroup(device);
     joined.add(device);
     try {
       this.translate(device, joined);
@@ -89,12 +99,16 @@ export class HotPlug {
     for (const listener of this.kernel.driverListeners) listener.joined?.(device);
   }
 
-  /** GRP-21: it finds a group or starts one; nobody else's changes. */
-  private groupToJoin(device: Device): IommuGroup | null {
-    if (device.kind !== 'pci') return null;
-    const { joins } = this.decideLater(device.description, (fn) => this.kernel.device(fn.id)?.group instanceof IommuGroup);
-    const group = joins === null ? null : this.kernel.device(joins.id)?.group;
-    return group instanceof IommuGroup ? group : null;
+  /** GRP-21: it finds a group or starts one; nobody else's changes. 'refused': its driver does not take it. */
+  private groupToJoin(device: Device): IommuGroup | 'new' | 'refused' {
+    const groupOf = (subject: SubjectId): number | undefined => {
+      const group = this.kernel.device(subject)?.group;
+      return group instanceof IommuGroup ? group.id : undefined;
+    };
+    const placement = this.formed.decideLater(device.subject, groupOf, (line) => void this.kernel.log.push(line));
+    if (placement.kind !== 'joins') return placement.kind;
+    const group = this.kernel.groups.find(({ id }) => id === placement.group);
+    return group instanceof IommuGroup ? group : 'new';
   }
 
   private startGroup(device: Device): void {

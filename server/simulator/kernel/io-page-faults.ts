@@ -49,7 +49,8 @@ export class PageRequests {
 
   private handler(device: Device, pasid: number): FaultHandling {
     const { pasids } = groupOf(device);
-    const handle = pasids.domainOf(pasid) === null ? null : pasids.handleOf(pasid);
+    const attached = pasids.domainOf(pasid) === null ? null : pasids.handleOf(pasid);
+    const handle = attached ?? (pasid === NO_PASID ? pasids.requesterHandle : null);
     if (handlesFaults(handle)) return handle;
     throw new Refusal('EINVAL', 'IOPF-01', `nobody handles page requests of ${device.name}${pasid === NO_PASID ? '' : ` with PASID ${pasid}`}: the device is told that the request is invalid`, [device.subject]);
   }

@@ -1,9 +1,10 @@
 /** The kernel of one machine after boot: devices in their groups on their default domains, drivers bound. */
-import type { HostDescription, SubjectId } from '../description.js';
+import type { HostDescription, MediatedDeviceDescription, SubjectId } from '../description.js';
 import { Refusal } from '../errno.js';
-import type { IommuUnit, TableUse } from '../hardware/architecture.js';
+import type { IommuUnit, TableUse, UserTable } from '../hardware/architecture.js';
 import { bootDevices, mediatedDevice, type DeviceFacts } from './devices.js';
-import type { Device, DriverListener, Group, Kernel, PagingDomain, ReservedRegion } from './core.js';
+import type { Device, DriverListener, Group, Kernel, NestedDomain, PagingDomain, ReservedRegion } from './core.js';
+import { attachRules } from './attach-history.js';
 import type { CommandLine } from './command-line.js';
 import { setUpChosenDomain, setUpDefaultDomain } from './default-domain.js';
 import { encryptsMemory, globalChoice, groupType, type DefaultType } from './default-type.js';
@@ -12,6 +13,7 @@ import { DriverCore } from './driver-core.js';
 import { IommuGroup, type Effect, type GroupSurroundings } from './group.js';
 import { writeGroupType, type Writer } from './group-type.js';
 import type { PluggableKernel } from './hotplug.js';
+import { TwoStageDomain } from './nested-domain.js';
 import type { KernelProfile } from './profile.js';
 import { wantsStrict } from './strictness.js';
 import { unitMessages } from './unit-messages.js';
@@ -24,6 +26,8 @@ export interface BootFindings extends DeviceFacts {
   readonly units: readonly IommuUnit[];
   /** Members of each group in the order of joining; groups in the order of formation. */
   readonly partition: readonly (readonly SubjectId[])[];
+  /** Of each group of the partition (GRD-07). */
+  readonly groupNames?: readonly (string | null)[];
   /** Log lines from before the groups form. */
   readonly earlyMessages: readonly string[];
   /** RSV-13. */
@@ -42,6 +46,8 @@ export class MachineKernel implements Kernel, PluggableKernel, GroupSurroundings
   readonly effects: Effect[] = [];
   /** The choice for groups that need nothing special. */
   readonly defaultType: DefaultType;
+  /** Whoever must know of a device that a driver is about to probe (GRL-07). */
+  beforeProbe: ((device: Device, driver: string) => void) | null = null;
   private readonly present = new Set<Device>();
   private readonly bySubject = new Map<SubjectId, Device>();
   private readonly byName = new Map<string, Device>();
@@ -101,6 +107,7 @@ export class MachineKernel implements Kernel, PluggableKernel, GroupSurroundings
   }
 
   bind(device: Device, driver: string): void {
+    this.beforeProbe?.(device, driver);
     this.drivers.bind(device, driver);
   }
 
@@ -141,9 +148,26 @@ export class MachineKernel implements Kernel, PluggableKernel, GroupSurroundings
     if (unit === null) throw new Refusal('ENODEV', 'DOM-25', `${device.name} is behind no IOMMU`, [device.subject]);
     const ids = this.domainIdsOf(unit);
     const freed = (domain: TranslatedDomain): void => ids.giveBack(domain.domainId);
-    const domain = new TranslatedDomain(type, name, unit, ids.take(), unit.createPageTable(use), this.log, this.budget, freed);
+    const domain = new TranslatedDomain(type, name, unit, ids.take(), unit.createPageTable(use), this.log, this.budget, freed, attachRules(this.profile).rangeTables.includes(unit.description.architecture));
     domain.tracksDirty = use === 'dirty-tracking'; // DRT-01
     return domain;
+  }
+
+  nestDomain(parent: PagingDomain, name: string, stage: UserTable | null, accepts: (device: Device) => void): NestedDomain {
+    const ids = this.domainIdsOf(parent.unit);
+    const id = ids.take();
+    return new TwoStageDomain(name, parent, id, stage, accepts, () => ids.giveBack(id));
+  }
+
+  plug(device: Device): void {
+    this.know(device);
+    this.createGroup([device], null);
+  }
+
+  unplug(device: Device): void {
+    const { group } = device;
+    if (group instanceof IommuGroup && !group.remove(device)) this.freeGroup(group); // GRL-02
+    this.forget(device);
   }
 
   createBlockingDomain(device: Device): PagingDomain {
@@ -192,7 +216,7 @@ export class MachineKernel implements Kernel, PluggableKernel, GroupSurroundings
 
   /** GRL-06: all groups first, then the default domain of each. */
   private formGroups(): void {
-    for (const members of this.findings.partition) this.createGroup(members.map((member) => this.bySubject.get(member)!), null);
+    this.findings.partition.forEach((members, number) => this.createGroup(members.map((member) => this.bySubject.get(member)!), this.findings.groupNames?.[number] ?? null));
     for (const group of this.groups) {
       if (!(group instanceof IommuGroup)) continue;
       const type = groupType(group, null, this);
@@ -216,9 +240,15 @@ export class MachineKernel implements Kernel, PluggableKernel, GroupSurroundings
   private createMediatedDevices(): void {
     for (const description of this.host.mediatedDevices) {
       const parent = this.bySubject.get(description.parent);
-      if (parent === undefined) continue;
+      if (parent === undefined || this.allInstancesUsed(description)) continue;
       const device = mediatedDevice(description, parent);
       this.know(device);
     }
+  }
+
+  /** MDV-02: what the parent cannot have any more, the administrator did not make. */
+  private allInstancesUsed({ instances, parent, typeName }: MediatedDeviceDescription): boolean {
+    if (instances === undefined) return false;
+    return this.devices.filter((device) => device.kind === 'mdev' && device.description.parent === parent && device.description.typeName === typeName).length >= instances;
   }
 }

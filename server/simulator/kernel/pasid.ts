@@ -31,6 +31,8 @@ export interface PasidGroup {
 }
 
 export class GroupPasids {
+  /** PAS-10: of what the requester IDs themselves are attached to; set by whoever handles their page requests. */
+  requesterHandle: AttachHandle | null = null;
   private readonly attachments = new Map<number, { domain: PasidDomain; handle: AttachHandle | null }>();
 
   constructor(
@@ -40,6 +42,11 @@ export class GroupPasids {
 
   get size(): number {
     return this.attachments.size;
+  }
+
+  /** In the order of attaching. */
+  entries(): readonly { readonly pasid: number; readonly domain: PasidDomain }[] {
+    return [...this.attachments].map(([pasid, { domain }]) => ({ pasid, domain }));
   }
 
   domainOf(pasid: number): PasidDomain | null {
@@ -162,7 +169,7 @@ export function checkPasidCall(rules: AttachRules, device: Device, domain: Pasid
 /** Whether the domain's own driver can put it on a PASID. */
 function takesPasids(domain: PasidDomain): boolean {
   if (domain.type === 'sva') return true;
-  return domain instanceof TranslatedDomain && (domain.unit.capabilities().pasidAttach ?? false);
+  return (domain instanceof TranslatedDomain || domain.type === 'nested') && (domain.unit.capabilities().pasidAttach ?? false);
 }
 
 /** PAS-16. @throws Refusal */
@@ -175,19 +182,34 @@ function checkDriver(device: Device, domain: PasidDomain, pasid: number): void {
   if (unit === null || unit.setPasidEntry === undefined || limit === 0) return refuse('EOPNOTSUPP', `${unit?.description.name ?? 'no IOMMU'} translates no PASIDs of ${device.name}`);
   if (device.kind === 'pci' && device.description.behindVmd !== undefined) refuse('EOPNOTSUPP', `${device.name} is behind a VMD, whose PASIDs its requests would carry`);
   if (pasid >= limit) refuse('EINVAL', `PASIDs of ${unit.description.name} end at ${limit - 1}`);
+  checkDomainOnPasid(device, domain);
+  const errno = unit.checkPasid?.(device.requesterIds[0]!, pasid) ?? null;
+  if (errno !== null) throw new Refusal(errno, 'PAS-16', `the driver of ${unit.description.name} refuses PASID ${pasid} of ${device.name}`, [device.subject]);
+}
+
+/** ... and the domain itself (DRT-02). @throws Refusal EINVAL */
+function checkDomainOnPasid(device: Device, target: PasidDomain): void {
+  const { unit } = device;
+  if (unit === null || target.type === 'sva') return;
+  if (target.type === 'nested') target.check(device);
+  const domain = target.type === 'nested' ? target.parent : target;
   if (!(domain instanceof TranslatedDomain)) return;
-  if (domain.tracksDirty) refuse('EINVAL', `${domain.name} tracks dirty pages, which works without PASID only`); // DRT-02
-  if (unit.domainCompatibilityKey !== domain.unit.domainCompatibilityKey) refuse('EINVAL', `${domain.name} was made for ${domain.unit.description.name} and does not fit ${unit.description.name}`);
+  const refuse = (why: string): never => {
+    throw new Refusal('EINVAL', 'PAS-16', why, [device.subject]);
+  };
+  const { pasidDirty = false, dirtyTracking } = unit.capabilities();
+  if (domain.tracksDirty && !(pasidDirty && dirtyTracking)) refuse(`${domain.name} tracks dirty pages, which ${pasidDirty ? `${device.name} cannot` : 'works without PASID only'}`); // DRT-02
+  if (unit.domainCompatibilityKey !== domain.unit.domainCompatibilityKey) refuse(`${domain.name} was made for ${domain.unit.description.name} and does not fit ${unit.description.name}`);
 }
 
 /** ATT-02, PAS-02: made by the driver of another kind of IOMMU. */
 export function isForeign(domain: PasidDomain, { unit }: Device): boolean {
   if (unit === null) return true;
-  return domain instanceof TranslatedDomain && domain.unit.description.architecture !== unit.description.architecture;
+  return (domain instanceof TranslatedDomain || domain.type === 'nested') && domain.unit.description.architecture !== unit.description.architecture;
 }
 
 function entryOf(domain: PasidDomain, device: Device): DeviceEntry {
-  if (domain.type === 'sva' || domain instanceof TranslatedDomain) return domain.entryFor(device);
+  if (domain.type === 'sva' || domain.type === 'nested' || domain instanceof TranslatedDomain) return domain.entryFor(device);
   return { kind: domain.type === 'identity' ? 'identity' : 'blocked' };
 }
 

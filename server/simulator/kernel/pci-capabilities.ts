@@ -30,7 +30,7 @@ export class PciCapabilities {
     }
   }
 
-  /** `pci_enable_pasid` (PAS-14). @throws Refusal EINVAL, EBUSY */
+  /** `pci_enable_pasid` (PAS-14, ACE-11). @throws Refusal EINVAL, EBUSY */
   enablePasid(device: Device): void {
     const invalid = invalidFor(device, 'PAS-14');
     if (device.kind !== 'pci') throw invalid(`${device.name} is no PCI function`);
@@ -65,7 +65,7 @@ export class PciCapabilities {
     return path;
   }
 
-  /** `pci_acs_path_enabled` with RR and UF only. */
+  /** ACE-11: `pci_acs_path_enabled` with RR and UF only. */
   private redirects(fn: FunctionDescription): boolean {
     const { isolates, rules } = this.isolation.of(fn);
     if (isolates === true) return true;

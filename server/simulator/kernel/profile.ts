@@ -9,7 +9,18 @@ export type Ownership =
   /** DMA ownership per group (>= 5.19, section 6.1). */
   | 'dma-owner';
 
+/** Who counts the mediated devices of a parent: the vendor's driver, or the mdev core by `max_instances` (>= 6.1, MDV-02). */
+export type MediatingLimit = 'vendor' | 'core';
+
 export interface KernelProfile {
+  /** Neighbouring regions of one type are joined, or only overlapping ones (<= 5.3, RSV-11, RSV-12). */
+  readonly regionMerge: 'neighbours' | 'overlaps';
+  /** Regions that are mapped 1:1 for the kernel alone are known as such (>= 5.3, RSV-02, RSV-21). */
+  readonly relaxableRegions: boolean;
+  /** What is behind a VMD endpoint goes by it, and all 256 devfns may be aliases (>= 5.6, ALI-02, GRP-19); before, nothing behind one has an IOMMU. */
+  readonly vmdAliases: boolean;
+  /** "DRIVER DEVICE: Adding to iommu group N" or "iommu: Adding device DEVICE to group N" (<= 5.0, GRL-03). */
+  readonly joinLine: 'of-device' | 'of-iommu';
   /** "6.12": the profile's name. */
   readonly name: string;
   /** major * 1000 + minor. */
@@ -21,9 +32,18 @@ export interface KernelProfile {
   readonly ownership: Ownership;
   /** Mediated devices in type1: an external domain without checks, or the emulated-group list (VFT-11, VFT-15). */
   readonly mediated: 'external-domain' | 'emulated-group';
+  readonly mediatedLimit: MediatingLimit;
+  /** VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY and its opposite (>= 6.1). */
+  readonly deviceLowPower: boolean;
+  /** Which PCI functions have the error interrupt: those of PCI Express, or all (7.3; read by no tree in between). */
+  readonly errorInterrupts: 'express' | 'all';
+  /** `vfio_group_iommu_domain()` is exported to drivers (5.12 to 5.14, VFT-67). */
+  readonly groupDomainExported: boolean;
   readonly iommufd: boolean;
   /** VFIO_DEVICE_BIND_IOMMUFD and friends (>= 6.6). */
   readonly cdev: boolean;
+  /** IOMMU_HWPT_ALLOC (>= 6.7): before it, a device attaches to an IOAS only. */
+  readonly hwptAlloc: boolean;
   /** iommufd as it grew from 6.13 to 6.17: vIOMMUs, MAP_FILE, page tables for PASIDs and with fault queues, tokens when binding. */
   readonly iommufdSince613: boolean;
   /** errno of a wrap-around in type1 MAP / UNMAP (6.19: EOVERFLOW). */
@@ -78,30 +98,35 @@ export interface KernelProfile {
 }
 
 const NEWEST: KernelProfile = {
+  regionMerge: 'neighbours', relaxableRegions: true, vmdAliases: true, joinLine: 'of-device',
+  mediatedLimit: 'core', deviceLowPower: true, groupDomainExported: false, errorInterrupts: 'all',
   ioasids: 'global',
-  name: '6.19', version: 6019, release: 6019, busScan: 'per-unit', ownership: 'dma-owner', mediated: 'emulated-group', iommufd: true, cdev: true, iommufdSince613: true,
+  name: '6.19', version: 6019, release: 6019, busScan: 'per-unit', ownership: 'dma-owner', mediated: 'emulated-group', iommufd: true, cdev: true, hwptAlloc: true, iommufdSince613: true,
   wrapErrno: 'EOVERFLOW', domainAllocation: 'driver', type1Nesting: false, vaddrUpdate: 'no-emulated', notContainer: 'EBADFD', directRegions: 'core-einval', vtdBlockedDomain: true,
   amdBlockedDomain: true, groupType: 'unowned', lazyType: true, msiIsolation: 'group', vtdFaultLine: 'no-pasid',
   failedAttach: 'all-go-back', bindAnswer: 'probe', probeFailure: 'with-driver', directMappingFailure: 'told', conflictingTypes: 'identity', trailingBlank: false,
   firmwareRegionsBeyondX86: true, untrusted: 'tunnelled', typeConflict: 'silent', bindWithoutDomain: 'deferred', joinsLiveGroup: 'group-domain', graphicsIdentity: false,
 };
-const V6_12: KernelProfile = { ...NEWEST, name: '6.12', version: 6012, release: 6012, iommufdSince613: false, wrapErrno: 'EINVAL', type1Nesting: true, untrusted: 'below-external-port', bindWithoutDomain: 'bound' };
-const V6_6: KernelProfile = { ...V6_12, probeFailure: 'probe-of', name: '6.6', version: 6006, release: 6006, domainAllocation: 'EIO', amdBlockedDomain: false, typeConflict: 'told', conflictingTypes: 'global-default', graphicsIdentity: true };
+const V6_12: KernelProfile = { ...NEWEST, errorInterrupts: 'express', name: '6.12', version: 6012, release: 6012, iommufdSince613: false, wrapErrno: 'EINVAL', type1Nesting: true, untrusted: 'below-external-port', bindWithoutDomain: 'bound' };
+const V6_6: KernelProfile = { ...V6_12, hwptAlloc: false, probeFailure: 'probe-of', name: '6.6', version: 6006, release: 6006, domainAllocation: 'EIO', amdBlockedDomain: false, typeConflict: 'told', conflictingTypes: 'global-default', graphicsIdentity: true };
 const V6_1: KernelProfile = {
   ...V6_6, ioasids: 'uncounted', name: '6.1', version: 6001, release: 6001, iommufd: false, cdev: false, notContainer: 'EINVAL', directRegions: 'vtd-eperm', vtdBlockedDomain: false,
   groupType: 'single-unbound', msiIsolation: 'irq-domain',
   failedAttach: 'earlier-keep', directMappingFailure: 'ignored', trailingBlank: true, joinsLiveGroup: 'unattached-when-claimed',
 };
-const V5_19: KernelProfile = { ...V6_1, name: '5.19', version: 5019, release: 5019, busScan: 'once', firmwareRegionsBeyondX86: false };
+const V5_19: KernelProfile = { ...V6_1, mediatedLimit: 'vendor', deviceLowPower: false, name: '5.19', version: 5019, release: 5019, busScan: 'once', firmwareRegionsBeyondX86: false };
 const V5_13: KernelProfile = {
-  ...V5_19, ioasids: 'counted', name: '5.13', version: 5013, release: 5013, ownership: 'viability', mediated: 'external-domain', vaddrUpdate: 'waits', lazyType: false, msiIsolation: 'bus',
+  ...V5_19, groupDomainExported: true, ioasids: 'counted', name: '5.13', version: 5013, release: 5013, ownership: 'viability', mediated: 'external-domain', vaddrUpdate: 'waits', lazyType: false, msiIsolation: 'bus',
   vtdFaultLine: 'pasid-ffffffff', bindAnswer: 'ENODEV', joinsLiveGroup: 'default-domain',
 };
 const V5_12: KernelProfile = { ...V5_13, name: '5.12', version: 5012, release: 5012 };
-const V5_10: KernelProfile = { ...V5_13, ioasids: 'uncounted', name: '5.10', version: 5010, release: 5010, vaddrUpdate: 'absent' };
+const V5_10: KernelProfile = { ...V5_13, groupDomainExported: false, ioasids: 'uncounted', name: '5.10', version: 5010, release: 5010, vaddrUpdate: 'absent' };
+
+const V5_4: KernelProfile = { ...V5_10, name: '5.4', version: 5004, release: 5004, vmdAliases: false };
+const V4_19: KernelProfile = { ...V5_4, name: '4.19', version: 4019, release: 4019, regionMerge: 'overlaps', relaxableRegions: false, joinLine: 'of-iommu' };
 
 /** Oldest first. */
-export const PROFILES: readonly KernelProfile[] = [V5_10, V5_12, V5_13, V5_19, V6_1, V6_6, V6_12, NEWEST];
+export const PROFILES: readonly KernelProfile[] = [V4_19, V5_4, V5_10, V5_12, V5_13, V5_19, V6_1, V6_6, V6_12, NEWEST];
 
 /** major * 1000 + minor of "6.12.107-foo"; null when it does not begin with two numbers. */
 export function versionNumber(text: string): number | null {
@@ -113,6 +138,6 @@ export function versionNumber(text: string): number | null {
 export function profileFor(version: string): KernelProfile {
   const wanted = versionNumber(version);
   if (wanted === null) return NEWEST;
-  const profile = PROFILES.findLast(({ version: known }) => known <= wanted) ?? V5_10;
+  const profile = PROFILES.findLast(({ version: known }) => known <= wanted) ?? PROFILES[0]!;
   return profile.release === wanted ? profile : { ...profile, release: wanted };
 }

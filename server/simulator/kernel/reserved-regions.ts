@@ -1,7 +1,8 @@
 /** Address ranges that a device may not, or must, have mapped: who reports them, how they merge, how sysfs shows them (section 4). */
-import type { FunctionDescription, HostDescription, IommuDescription, ReservedRegionDescription, ReservedType, SubjectId } from '../description.js';
+import type { EmbeddedIommuName, FunctionDescription, HostDescription, IommuDescription, ReservedRegionDescription, ReservedType, SubjectId } from '../description.js';
 import { append } from '../fabric/multimap.js';
 import type { Topology } from '../fabric/topology.js';
+import { isEmbedded } from '../hardware/kernel-only/embedded.js';
 import { ADDRESS_MAX, iova, PAGE_SIZE, type AddressRange, type Iova } from '../memory/address.js';
 import type { ReservedRegion } from './core.js';
 import { profileFor, type KernelProfile } from './profile.js';
@@ -26,7 +27,10 @@ interface Reporting {
   readonly directByFirmwareTable: boolean;
 }
 
-const REPORTING: Readonly<Record<IommuDescription['architecture'], Reporting>> = {
+/** RSV-30: nothing of its own. */
+const AS_TOLD: Reporting = { report: (told) => told, directByFirmwareTable: true };
+
+const REPORTING: Readonly<Record<Exclude<IommuDescription['architecture'], EmbeddedIommuName>, Reporting>> = {
   vtd: { report: (told) => [...told, INTERRUPT_WINDOW], directByFirmwareTable: false }, // RSV-20 .. RSV-22
   'amd-vi': { report: (told) => [...told, INTERRUPT_WINDOW, HYPERTRANSPORT], directByFirmwareTable: false }, // RSV-23, RSV-24
   // RSV-25; what IORT says comes after: the doorbells of an ITS (RSV-28) and RMRs (RSV-29).
@@ -34,7 +38,11 @@ const REPORTING: Readonly<Record<IommuDescription['architecture'], Reporting>> =
   'virtio-iommu': { report: virtioRegions, directByFirmwareTable: true },
   // RSV-31: its driver answers nothing, whatever firmware says.
   'riscv-iommu': { report: () => [], directByFirmwareTable: true },
+  mock: { report: () => [], directByFirmwareTable: true }, // CNF-01
 };
+
+const reportingOf = ({ architecture }: IommuDescription): Reporting =>
+  architecture === 'smmuv2' ? REPORTING.smmuv3 : isEmbedded(architecture) ? AS_TOLD : REPORTING[architecture];
 
 /** RSV-26: what the device's PROBE reply has; without an MSI window among it the software window; then what firmware wants mapped. */
 function virtioRegions(told: readonly ReservedRegion[], { kernel: { cpuVendor } }: HostDescription): readonly ReservedRegion[] {
@@ -77,9 +85,9 @@ export class ReservedRegions {
     const unit = this.unitOf(device);
     if (unit === undefined) return [];
     const fn = this.topology.byId(device);
-    const { report, directByFirmwareTable } = REPORTING[unit.architecture];
+    const { report, directByFirmwareTable } = reportingOf(unit);
     const described = [...this.forAll, ...this.listedFor(device, fn, unit)].filter((region) => !directByFirmwareTable || this.profile.firmwareRegionsBeyondX86 || !isDirect(region));
-    const told = described.map((region) => asReported(region, fn, unit));
+    const told = described.map((region) => asReported(region, this.profile.relaxableRegions ? fn : undefined, unit));
     if (fn !== undefined && this.hasIsaRange(fn, unit)) told.push(ISA_RANGE);
     return [...report(told, this.host)];
   }
@@ -93,7 +101,7 @@ export class ReservedRegions {
   }
 
   private hasIsaRange({ classCode = 0 }: FunctionDescription, unit: IommuDescription): boolean {
-    return unit.architecture === 'vtd' && classCode >> 8 === CLASS_ISA_BRIDGE && !this.host.kernel.buildOptions.includes('!INTEL_IOMMU_FLOPPY_WA');
+    return this.profile.relaxableRegions && unit.architecture === 'vtd' && classCode >> 8 === CLASS_ISA_BRIDGE && !this.host.kernel.buildOptions.includes('!INTEL_IOMMU_FLOPPY_WA');
   }
 }
 
@@ -115,9 +123,10 @@ function asReported(region: ReservedRegionDescription, fn: FunctionDescription |
 }
 
 /** All lists put into one, device after device, region after region (RSV-13). */
-export function mergeRegions(lists: readonly (readonly ReservedRegion[])[]): ReservedRegion[] {
+export function mergeRegions(lists: readonly (readonly ReservedRegion[])[], merge: KernelProfile['regionMerge'] = 'neighbours'): ReservedRegion[] {
+  const distance = merge === 'neighbours' ? 1n : 0n;
   let merged: ReservedRegion[] = [];
-  for (const list of lists) for (const region of list) if (!isWithinOne(merged, region)) merged = insert(merged, region);
+  for (const list of lists) for (const region of list) if (!isWithinOne(merged, region)) merged = insert(merged, region, distance);
   return merged;
 }
 
@@ -125,19 +134,19 @@ export function mergeRegions(lists: readonly (readonly ReservedRegion[])[]): Res
 const isWithinOne = (merged: readonly ReservedRegion[], region: ReservedRegion): boolean =>
   merged.some((known) => known.type === region.type && known.range.start <= region.range.start && region.range.last <= known.range.last);
 
-function insert(merged: readonly ReservedRegion[], region: ReservedRegion): ReservedRegion[] {
+function insert(merged: readonly ReservedRegion[], region: ReservedRegion, distance: bigint): ReservedRegion[] {
   const position = merged.findIndex((known) => known.range.start > region.range.start || (known.range.start === region.range.start && TYPE_ORDER[known.type] >= TYPE_ORDER[region.type])); // RSV-10
   const inserted = merged.toSpliced(position < 0 ? merged.length : position, 0, region);
-  return joinType(inserted, region.type);
+  return joinType(inserted, region.type, distance);
 }
 
-/** Overlapping or touching regions of the type become one, over entries of other types that stand between (RSV-11). */
-function joinType(regions: readonly ReservedRegion[], type: ReservedType): ReservedRegion[] {
+/** Overlapping or touching regions of the type become one, over entries of other types that stand between (RSV-11); up to 5.3 only overlapping ones (RSV-12). */
+function joinType(regions: readonly ReservedRegion[], type: ReservedType, distance: bigint): ReservedRegion[] {
   const joined: ReservedRegion[] = [];
   let previous = -1;
   for (const region of regions) {
     const before = joined[previous];
-    if (region.type !== type || before === undefined || region.range.start > before.range.last + 1n) {
+    if (region.type !== type || before === undefined || region.range.start > before.range.last + distance) {
       if (region.type === type) previous = joined.length;
       joined.push(region);
     } else if (region.range.last > before.range.last) {

@@ -3,7 +3,9 @@ import type { Topology } from '../fabric/topology.js';
 import type { AttachRules } from './attach-history.js';
 import { attachRules } from './attach-history.js';
 import { AuxiliaryDomains } from './aux-domains.js';
+import { Refusal } from '../errno.js';
 import type { Kernel } from './core.js';
+import { enableFeature } from './features.js';
 import type { FormedGroups } from './groups.js';
 import { PageRequests } from './io-page-faults.js';
 import { PasidNumbers } from './pasid-numbers.js';
@@ -25,5 +27,18 @@ export class TranslationServices {
     this.pageRequests = new PageRequests(kernel.log);
     this.capabilities = new PciCapabilities(topology, formed.isolation, formed.acs, (fn) => kernel.device(fn));
     this.capabilities.enableAtBoot(kernel.devices, this.rules);
+    this.enableAuxiliaryDomains(kernel);
+  }
+
+  /** FEA-05: a driver whose mediated devices use PASIDs of theirs switches auxiliary domains on, where it can. */
+  private enableAuxiliaryDomains({ devices }: Kernel): void {
+    for (const device of devices) {
+      if (device.kind !== 'mdev' || device.description.kind !== 'parent-aux' || !this.rules.auxiliaryDomains) continue;
+      try {
+        enableFeature(this.rules, device.parent, 'aux');
+      } catch (refusal) {
+        if (!(refusal instanceof Refusal)) throw refusal;
+      }
+    }
   }
 }

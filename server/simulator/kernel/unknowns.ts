@@ -31,12 +31,15 @@ interface Groups {
 export function uncertainGroups(groups: readonly (readonly SubjectId[])[], nothingIsolates: Groups, everythingIsolates: Groups): Set<number> {
   const uncertain = new Set<number>();
   groups.forEach((members, number) => {
-    const [first] = members;
-    const widest = nothingIsolates.groups[nothingIsolates.groupOf.get(first!)!]!;
-    const narrowest = everythingIsolates.groups[everythingIsolates.groupOf.get(first!)!]!;
-    if (widest.length !== members.length || narrowest.length !== members.length) uncertain.add(number);
+    if (!isGroupOf(nothingIsolates, members) || !isGroupOf(everythingIsolates, members)) uncertain.add(number);
   });
   return uncertain;
+}
+
+/** The members, and nobody else, form a group there. */
+function isGroupOf({ groups, groupOf }: Groups, members: readonly SubjectId[]): boolean {
+  const number = groupOf.get(members[0]!);
+  return number !== undefined && groups[number]?.length === members.length && members.every((member) => groupOf.get(member) === number);
 }
 
 /** One entry for each unknown that decides over members of uncertain groups: those below it and those beside it. */

@@ -15,6 +15,7 @@ import { MAX_DMA_SIZE, RunStopped } from './limits.js';
 import type { Machine } from './machine.js';
 import { mediatedDma } from './mediated-dma.js';
 import { BoundedTrace } from './bounded-trace.js';
+import { permits, requestPage } from './page-requests.js';
 
 /** Where a DMA, or one request of it, ended. */
 export type DmaOutcome = Pick<DmaReport, 'outcome' | 'address' | 'peer' | 'bypassedIommu' | 'fault' | 'stale'>;
@@ -71,10 +72,18 @@ class Request {
 
   run(): DmaOutcome {
     const { device, dma, address, trace, machine } = this;
-    if (device.kind === 'mdev') return mediatedDma(machine, device, dma, address, trace);
+    if (device.kind === 'mdev') return device.description.kind.startsWith('parent-') ? this.borrowed(device.parent) : mediatedDma(machine, device, dma, address, trace);
     if (device.kind === 'platform') return this.atUnit(device.unit, device.requesterIds[0] ?? 0);
     const route = routeRequest(machine.fabric, { source: device.description, address, access: dma.access, addressType: dma.addressType }, trace);
     return this.follow(route);
+  }
+
+  /** K5, K6 of MDV-20: the parent sends the request, with the PASID of the auxiliary domain where there is one (FEA-05). */
+  private borrowed(parent: Device): DmaOutcome {
+    const { machine, dma, device, address, size, trace } = this;
+    const pasid = machine.vfio.borrowedPasid(device) ?? undefined;
+    this.hop('device', `${device.name} has no requester ID: its parent ${parent.name} sends the request${pasid === undefined ? ', as if it were its own' : ` with PASID ${pasid}`}`, 'continue', parent.subject, ['MDV-20', 'FEA-05']);
+    return new Request(machine, { ...dma, pasid }, parent, address, size, trace).run();
   }
 
   private follow(route: Route): DmaOutcome {
@@ -94,7 +103,7 @@ class Request {
     if (unit.notModelled !== undefined) return this.unknowable(unit.notModelled);
     const answer = unit.translate(request, this.trace);
     switch (answer.kind) {
-      case 'address': return dma.addressType === 'translation-request' ? this.translationCompletion(answer.address) : this.translated(answer);
+      case 'address': return dma.addressType === 'translation-request' ? this.translationCompletion(unit, request, answer) : this.translated(answer);
       case 'interrupt': return this.interrupt(unit.description.id, answer.remapped, answer.vector);
       case 'fault': return this.faulted(unit, answer, request);
       case 'blocked':
@@ -119,8 +128,13 @@ class Request {
     return { ...outcome, stale: { start: iova(this.address & ~(answer.pageSize - 1n)), last: iova(this.address | (answer.pageSize - 1n)) } };
   }
 
-  /** PCIE-16: the device learns where the page is; memory is not touched. */
-  private translationCompletion(address: PhysicalAddress): DmaOutcome {
+  /** PCIE-16: the device learns where the page is; memory is not touched. Without a translation it asks for the page, once (IOPF-01). */
+  private translationCompletion(unit: IommuUnit, request: UnitRequest, first: Extract<UnitAnswer, { kind: 'address' }>): DmaOutcome {
+    const { machine, device, trace, dma } = this;
+    let answer: UnitAnswer = first;
+    if (!permits(first, dma.access) && requestPage(machine.services.pageRequests, device, request, trace)) answer = unit.translate(request, trace);
+    if (answer.kind !== 'address' || !permits(answer, dma.access)) return { outcome: 'blocked', bypassedIommu: false };
+    const { address } = answer;
     this.hop('device', `${this.device.name} gets the translation ${hex(address)} for its address translation cache`, 'done', this.device.subject, ['PCIE-16']);
     return { outcome: 'memory', address, bypassedIommu: false };
   }

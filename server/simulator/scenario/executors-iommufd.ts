@@ -2,12 +2,14 @@
 import { Refusal } from '../errno.js';
 import type { Device } from '../kernel/core.js';
 import { hex } from '../memory/address.js';
-import { HWPT_FLAGS, MAP_FLAGS, OPTION, OPTION_OP } from '../uapi/iommufd/index.js';
+import { HWPT_FLAGS, MAP_FLAGS, NESTED_DATA, OPTION, OPTION_OP, VTD_S1, type UserData } from '../uapi/iommufd/index.js';
 import { NotModelled, type Call, type CallResult, type Executor } from './call.js';
 import { permissionOf } from './executors-system.js';
 import type { FileHandle, ObjectHandle } from './processes.js';
 import type { HandleClass } from './verbs.js';
 
+/** Of VFIO_DEVICE_BIND_IOMMUFD: a token follows. */
+const BIND_FLAG_TOKEN = 1;
 /** Of VFIO_DEVICE_ATTACH_IOMMUFD_PT and its opposite. */
 const FLAG_PASID = 1;
 
@@ -25,7 +27,8 @@ const bindIommufd: Executor = (call) => {
   const name = call.word('device');
   const cdev = heldCdev(call) ?? openFor(call, name);
   const iommufd = call.fd('iommufd');
-  const { id } = call.machine.iommufd.bindIommufd(call.process, cdev.fd, { iommufd });
+  const token = call.names('token') ? { flags: BIND_FLAG_TOKEN, token: call.word('token') } : {}; // VFG-30
+  const { id } = call.machine.iommufd.bindIommufd(call.process, cdev.fd, { iommufd, ...token });
   call.program.handles.set(cdevName(call, cdev) ?? name, { ...cdev, bound: { fd: iommufd, id } });
   return { values: { device: BigInt(id) } };
 };
@@ -38,7 +41,7 @@ function openFor(call: Call, name: string): FileHandle {
 }
 
 /** The character device that a `device|cdev` operand means: by its handle, or one that the program holds of that device. */
-function heldCdev(call: Call): FileHandle | undefined {
+export function heldCdev(call: Call): FileHandle | undefined {
   const direct = call.optionalHandle('device');
   if (direct?.kind === 'file') return direct;
   return call.subject('device') === undefined ? undefined : cdevOf(call, call.device('device'));
@@ -55,7 +58,7 @@ function cdevName(call: Call, cdev: FileHandle): string | undefined {
 }
 
 /** @throws Refusal EBADF when the program has no character device of it open */
-function cdev(call: Call): FileHandle {
+export function cdev(call: Call): FileHandle {
   const held = heldCdev(call);
   if (held !== undefined) return held;
   throw new Refusal('EBADF', 'CDV-01', `the character device of ${call.word('device')} is not open in ${call.process.name}`, deviceSubjects(call));
@@ -72,7 +75,9 @@ const pasidOf = (call: Call): { readonly flags?: number; readonly pasid?: number
 };
 
 const attach: Executor = (call) => {
-  const { id } = call.machine.iommufd.attach(call.process, cdev(call).fd, { pt: object(call, 'target').id, ...pasidOf(call) });
+  const held = cdev(call);
+  const { id } = call.machine.iommufd.attach(call.process, held.fd, { pt: idOf(call, 'target'), ...pasidOf(call) });
+  call.program.handles.set(cdevName(call, held)!, { ...held, pt: id });
   return { values: { pt: BigInt(id) } };
 };
 
@@ -83,15 +88,38 @@ const detach: Executor = (call) => {
 
 // ------------------------------------------------------------------------------------------------ objects
 
-function object(call: Call, role: string): ObjectHandle {
+export function object(call: Call, role: string): ObjectHandle {
+  const number = call.optionalNumber(role);
+  if (number !== undefined) return { kind: 'object', class: 'ioas', fd: call.fd('iommufd'), id: Number(number) };
   const handle = call.handle(role);
   if (handle.kind === 'object') return handle;
   throw new Refusal('ENOENT', 'IFD-04', `${call.word(role)} is a file, not an object of an iommufd`);
 }
 
+/** The number of what an operand means: of a test device, its device object's. */
+export function idOf(call: Call, role: string): number {
+  const number = call.optionalNumber(role);
+  if (number !== undefined) return Number(number);
+  const handle = object(call, role);
+  return handle.device ?? handle.id;
+}
+
+/** The context of a call: as said, or the one of the first object that has one. @throws Refusal EBADF */
+export function contextOf(call: Call, ...roles: readonly string[]): number {
+  if (call.names('iommufd')) return call.handle('iommufd').fd;
+  for (const role of roles) {
+    const handle = call.optionalHandle(role);
+    if (handle?.kind === 'object') return handle.fd;
+    if (handle?.kind === 'file' && handle.bound !== undefined) return handle.bound.fd;
+  }
+  const bound = call.names('device') ? heldCdev(call)?.bound : undefined;
+  if (bound !== undefined) return bound.fd;
+  throw new Refusal('EBADF', 'VFG-13', 'the step names no open iommufd');
+}
+
 /** Gives a new object the name of the `handle` operand. */
-function keepObject(call: Call, kind: HandleClass, fd: number, id: number): CallResult {
-  call.program.handles.set(call.word('handle'), { kind: 'object', class: kind, fd, id });
+export function keepObject(call: Call, kind: HandleClass, fd: number, id: number, more: Pick<ObjectHandle, 'file' | 'device' | 'pt'> = {}): CallResult {
+  call.program.handles.set(call.word('handle'), { kind: 'object', class: kind, fd, id, ...more });
   return { values: { id: BigInt(id) } };
 }
 
@@ -102,14 +130,15 @@ const ioasAlloc: Executor = (call) => {
 
 const ioasRanges: Executor = (call) => {
   const { fd, id } = object(call, 'target');
-  const { ranges, alignment } = call.machine.iommufd.ioasIovaRanges(call.process, fd, { ioas: id });
+  const { ranges, alignment } = call.machine.iommufd.ioasIovaRanges(call.process, fd, { ioas: id, room: Number(call.optionalNumber('room') ?? Infinity) });
   return { values: { ranges: ranges.map(({ start, last }) => `${hex(start)} .. ${hex(last)}`).join(', '), count: BigInt(ranges.length), alignment } };
 };
 
 const ioasAllow: Executor = (call) => {
   const { fd, id } = object(call, 'target');
-  const start = call.number('iova');
-  call.machine.iommufd.ioasAllowIovas(call.process, fd, { ioas: id, ranges: [{ start, last: start + call.number('size') - 1n }] });
+  const start = call.optionalNumber('iova');
+  const ranges = start === undefined ? [] : [{ start, last: start + call.number('size') - 1n }];
+  call.machine.iommufd.ioasAllowIovas(call.process, fd, { ioas: id, ranges });
   return undefined;
 };
 
@@ -120,7 +149,7 @@ export function mapIoas(call: Call, { fd, id }: ObjectHandle, va: bigint, length
   return { values: { iova } };
 }
 
-function mapFlags(call: Call, wanted: bigint | undefined): number {
+export function mapFlags(call: Call, wanted: bigint | undefined): number {
   const { read, write } = permissionOf(call);
   return (read ? MAP_FLAGS.READABLE : 0) | (write ? MAP_FLAGS.WRITEABLE : 0) | (wanted === undefined ? 0 : MAP_FLAGS.FIXED_IOVA);
 }
@@ -143,19 +172,44 @@ const copy: Executor = (call) => {
 };
 
 const hwptAlloc: Executor = (call) => {
-  const parent = object(call, 'parent');
-  const flags = (call.has('nest-parent') ? HWPT_FLAGS.NEST_PARENT : 0) | (call.has('dirty-tracking') ? HWPT_FLAGS.DIRTY_TRACKING : 0) | (call.has('pasid') ? HWPT_FLAGS.PASID : 0);
-  const { id } = call.machine.iommufd.hwptAlloc(call.process, parent.fd, { device: boundId(call), pt: parent.id, flags });
-  return keepObject(call, 'hwpt', parent.fd, id);
+  const fd = contextOf(call, 'parent', 'device', 'faultQueue', 'faults');
+  const { id } = call.machine.iommufd.hwptAlloc(call.process, fd, {
+    device: boundId(call), pt: idOf(call, 'parent'), flags: hwptFlags(call), data: hwptData(call), faultQueue: call.names('faults') ? idOf(call, 'faults') : undefined,
+  });
+  return keepObject(call, 'hwpt', fd, id);
 };
 
+const HWPT_WORDS = [['nest-parent', HWPT_FLAGS.NEST_PARENT], ['dirty-tracking', HWPT_FLAGS.DIRTY_TRACKING], ['pasid', HWPT_FLAGS.PASID]] as const;
+
+const hwptFlags = (call: Call): number =>
+  HWPT_WORDS.reduce((flags, [word, bit]) => (call.has(word) ? flags | bit : flags), Number(call.optionalNumber('flags') ?? 0n) | (call.names('faults') ? HWPT_FLAGS.FAULT_ID_VALID : 0));
+
+/** What a driver reads: VT-d's `struct iommu_hwpt_vtd_s1`, or the number of the test unit; nothing where nothing is said. */
+function hwptData(call: Call): UserData | undefined {
+  const root = call.optionalNumber('stage1');
+  const value = call.optionalNumber('value');
+  const asked = { type: call.optionalNumber('data-type'), length: call.optionalNumber('data-length') };
+  if (root === undefined && value === undefined && asked.type === undefined && asked.length === undefined) return undefined;
+  const architecture = root !== undefined ? 'vtd' : value !== undefined ? 'mock' : undefined;
+  const usual = architecture === undefined ? undefined : NESTED_DATA[architecture];
+  return {
+    type: Number(asked.type ?? usual?.type ?? 0), length: Number(asked.length ?? usual?.size ?? 0), unreadable: call.has('null-data'),
+    fields: { root: root ?? 0n, width: call.optionalNumber('width') ?? 48n, flags: call.has('write-protect') ? VTD_S1.WPE : 0n, value: value ?? 0n },
+  };
+}
+
 /** The number of the device object; 0, which no object has, for a device that is not bound. */
-const boundId = (call: Call): number => heldCdev(call)?.bound?.id ?? 0;
+export function boundId(call: Call): number {
+  const handle = call.optionalHandle('device');
+  if (call.optionalNumber('device') !== undefined || handle?.kind === 'object') return idOf(call, 'device');
+  return heldCdev(call)?.bound?.id ?? 0;
+}
 
 const getHwInfo: Executor = (call) => {
-  const held = cdev(call);
-  if (held.bound === undefined) throw new Refusal('ENOENT', 'IFD-65', `${call.word('device')} is not bound to an iommufd`, deviceSubjects(call));
-  const info = call.machine.iommufd.getHwInfo(call.process, held.bound.fd, { device: held.bound.id });
+  const device = boundId(call);
+  if (device === 0 && !call.names('iommufd')) throw new Refusal('ENOENT', 'IFD-65', `${call.word('device')} is not bound to an iommufd`, deviceSubjects(call));
+  const type = call.optionalNumber('type');
+  const info = call.machine.iommufd.getHwInfo(call.process, contextOf(call, 'device'), { device, flags: type === undefined ? 0 : 1, dataType: type === undefined ? undefined : Number(type) });
   return { values: { type: BigInt(info.dataType), length: BigInt(info.dataLength), capabilities: BigInt(info.capabilities), 'max-pasid-log2': BigInt(info.maxPasidLog2) } };
 };
 
@@ -169,14 +223,13 @@ const setDirtyTracking: Executor = (call) => {
 /** IFD-71; counted in pages of 4 KiB. */
 const dirtyBitmap: Executor = (call) => {
   const { fd, id } = object(call, 'handle');
-  const { dirtyPages } = call.machine.iommufd.getDirtyBitmap(call.process, fd, { hwpt: id, iova: call.number('iova'), length: call.number('size'), pageSize: 4096n, flags: call.has('keep') ? 1 : 0 });
+  const { dirtyPages } = call.machine.iommufd.getDirtyBitmap(call.process, fd, { hwpt: id, iova: call.number('iova'), length: call.number('size'), pageSize: call.optionalNumber('page') ?? 4096n, flags: call.has('keep') ? 1 : 0 });
   return { values: { 'dirty-pages': dirtyPages } };
 };
 
 const destroy: Executor = (call) => {
-  const { fd, id } = object(call, 'handle');
-  call.machine.iommufd.destroy(call.process, fd, { id });
-  call.program.handles.delete(call.word('handle'));
+  const { id } = object(call, 'handle');
+  call.machine.iommufd.destroy(call.process, contextOf(call, 'handle'), { id });
   return undefined;
 };
 
@@ -187,7 +240,9 @@ const setOption: Executor = (call) => {
   const option = OPTIONS.get(call.word('option'));
   if (option === undefined) throw new NotModelled(`an option called ${call.word('option')}`);
   const of = target.kind === 'object' ? target.id : 0;
-  const { value } = call.machine.iommufd.option(call.process, target.fd, { option, op: OPTION_OP.SET, object: of, value: call.number('value') });
+  const wanted = call.optionalNumber('value');
+  const op = wanted === undefined ? OPTION_OP.GET : OPTION_OP.SET;
+  const { value } = call.machine.iommufd.option(call.process, target.fd, { option, op, object: of, value: wanted });
   return { values: { value } };
 };
 

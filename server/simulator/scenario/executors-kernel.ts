@@ -39,11 +39,12 @@ function domain(call: Call): Domain {
   return found;
 }
 
-/** MAP-01: only domains with a page table are mapped into. @throws Refusal EINVAL */
+/** MAP-01: only domains with a page table are mapped into. Older kernels find first that a blocked domain has no map operation (WARN). @throws Refusal EINVAL, ENODEV */
 function translated(call: Call): TranslatedDomain {
   const found = domain(call);
   if (found instanceof TranslatedDomain) return found;
-  throw new Refusal('EINVAL', 'MAP-01', `the ${found.type} domain has no page table`);
+  const operation = found.type === 'blocked' && call.machine.services.rules.unmappable === 'operation-first';
+  throw new Refusal(operation ? 'ENODEV' : 'EINVAL', 'MAP-01', `the ${found.type} domain has no ${operation ? 'map operation (WARN)' : 'page table'}`);
 }
 
 const freeDomain: Executor = (call) => {
@@ -60,8 +61,9 @@ const mapDomain: Executor = (call) => {
 
 const unmapDomain: Executor = (call) => {
   const found = domain(call);
-  const removed = found instanceof TranslatedDomain ? found.unmap(iova(call.number('iova')), call.number('size')) : 0n;
-  return { values: { size: removed } };
+  const size = call.number('size');
+  const removed = found instanceof TranslatedDomain ? found.unmap(iova(call.number('iova')), size) : 0n;
+  return { values: { size: removed }, notes: removed > size ? [`${removed - size} bytes went that nobody asked for: the leaf is larger. What one iommu_map() mapped must be unmapped as a whole (UNM-03).`] : [] };
 };
 
 const attachDomain: Executor = (call) => {
@@ -214,10 +216,15 @@ const reportFault: Executor = (call) => {
   return response === null ? { notes: [call.has('more') ? 'The request waits for the last one of its group.' : 'Whoever handles faults of this domain has the request and answers later.'] } : { values: { response: RESPONSE_CODES[response] } };
 };
 
+const dmesg: Executor = (call) => {
+  const found = call.machine.kernel.log.filter((line) => line.includes(call.word('text')));
+  return { values: { lines: BigInt(found.length) }, notes: found };
+};
+
 export const KERNEL_EXECUTORS: Readonly<Record<string, Executor>> = {
   'alloc-domain': allocDomain, 'free-domain': freeDomain, 'map-domain': mapDomain, 'unmap-domain': unmapDomain, 'attach-domain': attachDomain, 'detach-domain': detachDomain,
   'enforce-coherency': enforce, 'claim-dma': claimDma, 'release-dma': releaseDma, 'prepare-reset': prepareReset, 'finish-reset': finishReset, 'attach-pasid': attachPasid,
   'replace-pasid': replacePasid, 'detach-pasid': detachPasid, 'alloc-pasid': allocPasid, 'free-pasid': freePasid, 'enable-pasid': enablePasid, 'enable-ats': enableAts,
   'sva-bind': svaBind, 'sva-unbind': svaUnbind, 'enable-feature': enable, 'disable-feature': disable, 'aux-attach': auxAttach, 'aux-detach': auxDetach, 'aux-pasid': auxPasid,
-  'report-fault': reportFault,
+  'report-fault': reportFault, dmesg,
 };

@@ -1,11 +1,13 @@
 /** Steps that are calls on VFIO's containers, groups and devices. */
 import { Refusal } from '../errno.js';
-import { hex } from '../memory/address.js';
+import { hex, PAGE_SIZE } from '../memory/address.js';
 import { sizeText } from '../memory/sizes.js';
-import { DMA_MAP, DMA_UNMAP, IOMMU_MODELS } from '../uapi/vfio/index.js';
+import type { DirtyRun } from '../uapi/container.js';
+import { DMA_MAP, DMA_UNMAP, EXTENSION, IOMMU_MODELS } from '../uapi/vfio/index.js';
 import { NotModelled, type Call, type CallResult, type Executor } from './call.js';
 import { mapIoas, unmapIoas } from './executors-iommufd.js';
 import { permissionOf } from './executors-system.js';
+import { dirtyResult } from './executors-vfio-devices.js';
 
 const openContainer: Executor = (call) => call.keep(call.machine.vfio.openContainer(call.process, call.word('handle')), 'container');
 
@@ -30,9 +32,14 @@ const unsetContainer: Executor = (call) => {
 };
 
 const checkExtension: Executor = (call) => {
-  const answer = call.machine.vfio.checkExtension(call.process, call.handle('container').fd, Number(call.number('extension')));
-  return { values: { answer: BigInt(answer) } };
+  const extension = Number(call.number('extension'));
+  const answer = call.machine.vfio.checkExtension(call.process, call.handle('container').fd, extension);
+  return { values: { answer: BigInt(answer) }, notes: extension === EXTENSION.DMA_CC ? [answer === 1 ? CACHES_COHERENT : CACHES_NOT_COHERENT] : [] };
 };
+
+/** COH-04: what VFIO tells KVM of the container. */
+const CACHES_COHERENT = 'Every domain of the container enforces snooping: KVM ignores WBINVD of the guest.';
+const CACHES_NOT_COHERENT = 'Some domain of the container does not enforce snooping: KVM lets WBINVD of the guest through (kvm_arch_register_noncoherent_dma()).';
 
 const setIommu: Executor = (call) => {
   const word = call.word('model');
@@ -84,14 +91,20 @@ function virtualAddress(call: Call, size: bigint): bigint {
 function unmap(call: Call): CallResult {
   const target = call.handle('target');
   if (target.kind === 'object') return unmapIoas(call, target);
-  const flags = (call.has('all') ? DMA_UNMAP.ALL : 0) | (call.has('keep-vaddr') ? DMA_UNMAP.VADDR : 0);
-  const request = { flags, iova: call.optionalNumber('iova') ?? 0n, size: call.optionalNumber('size') ?? 0n };
-  return { values: { size: call.machine.vfio.unmapDma(call.process, target.fd, request) } };
+  const wantsDirty = call.has('with-dirty');
+  const flags = (call.has('all') ? DMA_UNMAP.ALL : 0) | (call.has('keep-vaddr') ? DMA_UNMAP.VADDR : 0) | (wantsDirty ? DMA_UNMAP.GET_DIRTY_BITMAP : 0);
+  const size = call.optionalNumber('size') ?? 0n;
+  const data: DirtyRun[] = [];
+  const bitmap = { pageSize: PAGE_SIZE, size: ((size / PAGE_SIZE + 63n) / 64n) * 8n, data };
+  const argsz = DMA_UNMAP.SIZE + (wantsDirty ? DMA_UNMAP.BITMAP_SIZE : 0);
+  const unmapped = call.machine.vfio.unmapDma(call.process, target.fd, { argsz, flags, iova: call.optionalNumber('iova') ?? 0n, size, bitmap });
+  return { values: { size: unmapped, ...(wantsDirty && dirtyResult(data).values) } };
 }
 
 const getDevice: Executor = (call) => {
   const device = call.device('device');
-  return call.keep(call.machine.vfio.getDeviceFd(call.process, call.handle('group').fd, device.name), 'device-fd', device);
+  const option = call.names('token') ? ` vf_token=${call.word('token')}` : ''; // VFG-30
+  return call.keep(call.machine.vfio.getDeviceFd(call.process, call.handle('group').fd, device.name + option), 'device-fd', device);
 };
 
 const pinPages: Executor = (call) => {
@@ -107,6 +120,10 @@ const unpinPages: Executor = (call) => ({
 
 const close: Executor = (call) => {
   const handle = call.handle('handle');
+  if (handle.kind === 'object' && handle.file !== undefined) {
+    call.process.close(handle.file);
+    return undefined;
+  }
   if (handle.kind === 'object') throw new Refusal('EBADF', 'IFD-10', `${call.word('handle')} is no file descriptor: iommufd objects end with \`destroy\``);
   call.program.handles.delete(call.word('handle'));
   call.process.close(handle.fd);

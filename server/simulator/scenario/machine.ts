@@ -60,7 +60,7 @@ export class Machine {
   private startVfio(): VfioSubsystem {
     const bound = this.kernel.devices.flatMap((device) => (device.kind !== 'mdev' && isVfioDriver(device.driver) ? [{ device, driver: device.driver! }] : []));
     for (const { device } of bound) this.kernel.unbind(device);
-    const vfio = new VfioSubsystem(this.kernel);
+    const vfio = new VfioSubsystem(this.kernel, this.services.auxiliary);
     for (const { device, driver } of bound) {
       try {
         this.kernel.bind(device, driver);

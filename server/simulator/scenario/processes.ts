@@ -1,5 +1,5 @@
 /** The programs of one machine: their processes, the names they gave to what they opened, and where their memory lies. */
-import type { HostDescription, OwnerDescription, OwnerMemory, SubjectId } from '../description.js';
+import type { HostDescription, NodeAccess, OwnerDescription, OwnerMemory, SubjectId } from '../description.js';
 import { Refusal } from '../errno.js';
 import type { Device } from '../kernel/core.js';
 import { virtual, type VirtualAddress } from '../memory/address.js';
@@ -15,6 +15,8 @@ export interface FileHandle {
   readonly device?: Device;
   /** Of a character device: the iommufd it is bound to, and the number of the device object there. */
   readonly bound?: { readonly fd: number; readonly id: number };
+  /** ... and what the last attach wrote back. */
+  readonly pt?: number;
 }
 
 /** An object of an iommufd, by the number that the kernel gave it. */
@@ -23,6 +25,11 @@ export interface ObjectHandle {
   readonly class: HandleClass;
   readonly fd: number;
   readonly id: number;
+  /** The descriptor that reads it, of a queue. */
+  readonly file?: number;
+  /** Of a test device: the number of its device object, and of the page table that attaching wrote back. */
+  readonly device?: number;
+  readonly pt?: number;
 }
 
 /** What a name of a program stands for. */
@@ -31,7 +38,16 @@ export type Handle = FileHandle | ObjectHandle;
 export interface Program {
   readonly process: Process;
   readonly handles: Map<string, Handle>;
+  /** Memories that it has mapped, also those it took parts of out of its addresses again. */
+  readonly mapped: Set<MemoryArea>;
 }
+
+/** Device nodes are root's until somebody gives them away; what is no described owner runs as root. */
+const nodesOf = (owner: OwnerDescription | undefined): NodeAccess => {
+  const isRoot = owner?.user === undefined || owner.user === 'root';
+  const access = owner?.nodes ?? (isRoot ? 'granted' : 'root-only');
+  return access === 'root-only' && isRoot ? 'granted' : access;
+};
 
 const CAPABILITIES: readonly Capability[] = ['IPC_LOCK', 'SYS_RAWIO', 'SYS_RESOURCE', 'SYS_ADMIN'];
 /** Memory of programs is laid out from here up; where a real one lies does not matter to anybody. */
@@ -71,9 +87,18 @@ export class Programs {
     if (known !== undefined) return known;
     const owner = this.owners.get(name);
     const capabilities = owner === undefined ? CAPABILITIES : CAPABILITIES.filter((capability) => owner.capabilities.some((given) => given.replace(/^CAP_/, '') === capability));
-    const program: Program = { process: new Process(name, this.user, new Set(capabilities), owner?.memlock ?? null), handles: new Map() };
+    const program: Program = { process: new Process(name, this.user, new Set(capabilities), owner?.memlock ?? null), handles: new Map(), mapped: new Set() };
+    program.process.nodes = nodesOf(owner);
     this.byName.set(name, program);
     return program;
+  }
+
+  /** The child has its parent's files and memory, and what the parent calls them. @throws Refusal EEXIST for a name that is taken */
+  fork(parent: Program, name: string): Program {
+    if (this.byName.has(name)) throw new Refusal('EEXIST', 'VFG-18', `there is a process called ${name} already`);
+    const child: Program = { process: parent.process.fork(name), handles: new Map(parent.handles), mapped: new Set(parent.mapped) };
+    this.byName.set(name, child);
+    return child;
   }
 
   /** SIGKILL: files close; a program of the same name may start again. @throws Refusal ESRCH */
@@ -90,7 +115,10 @@ export class Programs {
    */
   virtualAddress(program: Program, memory: SubjectId): VirtualAddress {
     const area = this.area(memory);
-    if (!program.process.areas.includes(area)) program.process.areas.push(area);
+    if (!program.mapped.has(area)) {
+      program.mapped.add(area);
+      program.process.areas.push(area);
+    }
     return area.start;
   }
 

@@ -9,13 +9,17 @@ import { IOASID_EXECUTORS } from './executors-ioasid.js';
 import { IOMMUFD_EXECUTORS } from './executors-iommufd.js';
 import { DEVICE_EXECUTORS } from './executors-devices.js';
 import { KERNEL_EXECUTORS } from './executors-kernel.js';
+import { NESTED_EXECUTORS } from './executors-nested.js';
+import { PROGRAM_EXECUTORS } from './executors-programs.js';
+import { SELFTEST_EXECUTORS } from './executors-selftest.js';
 import { SYSTEM_EXECUTORS } from './executors-system.js';
 import { VFIO_EXECUTORS } from './executors-vfio.js';
+import { VFIO_DEVICE_EXECUTORS } from './executors-vfio-devices.js';
 import { judgeStep } from './expectations.js';
 import type { Machine } from './machine.js';
 import { verbNamed } from './verbs.js';
 
-const EXECUTORS: Readonly<Record<string, Executor>> = { ...VFIO_EXECUTORS, ...IOMMUFD_EXECUTORS, ...SYSTEM_EXECUTORS, ...KERNEL_EXECUTORS, ...DEVICE_EXECUTORS, ...IOASID_EXECUTORS };
+const EXECUTORS: Readonly<Record<string, Executor>> = { ...VFIO_EXECUTORS, ...VFIO_DEVICE_EXECUTORS, ...IOMMUFD_EXECUTORS, ...SYSTEM_EXECUTORS, ...KERNEL_EXECUTORS, ...DEVICE_EXECUTORS, ...IOASID_EXECUTORS, ...PROGRAM_EXECUTORS, ...NESTED_EXECUTORS, ...SELFTEST_EXECUTORS };
 
 /** What a step says that this version does not simulate: no errno, so nobody takes it for the kernel's answer. */
 export const NOT_MODELLED = 'not-modelled';

@@ -25,7 +25,7 @@ export interface DmaUnmapRequest {
   readonly flags: number;
   readonly iova: bigint;
   readonly size: bigint;
-  readonly bitmap?: { readonly pageSize: bigint; readonly size: bigint };
+  readonly bitmap?: { readonly pageSize: bigint; readonly size: bigint; /** The memory that it points to: dirty pages of the range, ascending. */ readonly data?: DirtyRun[] };
 }
 
 /** One capability of VFIO_IOMMU_GET_INFO, in the order in which the chain lists them. */
@@ -93,6 +93,9 @@ export type UnmapListener = (iova: bigint, size: bigint) => void;
 export interface DeviceBinding {
   /** Null for a device that an IOMMU isolates. */
   readonly memory: MediatedMemory | null;
+  /** The iommufd that has the device, and its object there; only to be compared, when the device was bound by its character device. */
+  readonly context?: object;
+  readonly id?: number;
   /** Last close of the device: detach from the compatibility IOAS, unbind. */
   close(): void;
 }

@@ -2,7 +2,7 @@
  * A user-space process as VFIO and iommufd see it: file descriptors, memory, limits, capabilities (SRC-10).
  */
 import { Refusal } from '../errno.js';
-import type { Permission, SubjectId } from '../description.js';
+import type { NodeAccess, Permission, SubjectId } from '../description.js';
 import { hex, type PhysicalAddress, type VirtualAddress } from '../memory/address.js';
 
 export type Capability = 'IPC_LOCK' | 'SYS_RAWIO' | 'SYS_RESOURCE' | 'SYS_ADMIN';
@@ -51,6 +51,8 @@ export class Process {
   /** mm.locked_vm and mm.pinned_vm, in pages. */
   lockedPages = 0;
   pinnedPages = 0;
+  /** What stands between the program and device nodes before their drivers hear of it. */
+  nodes: NodeAccess = 'granted';
   /** No descriptor below it is free. */
   private lowestFree = 0;
 
@@ -76,11 +78,40 @@ export class Process {
     return this.lowestFree;
   }
 
+  /** Takes a descriptor out of the table without closing the file: another process has it from now on. @throws Refusal EBADF */
+  giveUp(fd: number): OpenFile {
+    const file = this.file(fd);
+    this.files.delete(fd);
+    this.lowestFree = Math.min(this.lowestFree, fd);
+    return file;
+  }
+
   close(fd: number): void {
     const file = this.file(fd);
     this.files.delete(fd);
     this.lowestFree = Math.min(this.lowestFree, fd);
-    file.release();
+    const others = shared.get(file) ?? 0;
+    if (others > 0) shared.set(file, others - 1);
+    else file.release();
+  }
+
+  /** A child with the same files open, and with a copy of the memory that is not told apart here. */
+  fork(name: string): Process {
+    const child = new Process(name, this.user, new Set(this.capabilities), this.memlock);
+    child.files.clear();
+    for (const [fd, file] of this.files) {
+      child.files.set(fd, file);
+      shared.set(file, (shared.get(file) ?? 0) + 1);
+    }
+    child.areas.push(...this.areas);
+    return child;
+  }
+
+  /** `munmap()`: what is left of areas that the range cuts stays. */
+  unmap(start: bigint, size: bigint): void {
+    const end = start + size;
+    const kept = this.areas.flatMap((area) => [partOf(area, area.start, start < area.start ? area.start : start), partOf(area, end > area.start ? end : area.start, area.start + area.size)]);
+    this.areas.splice(0, this.areas.length, ...kept.filter((area) => area !== null));
   }
 
   /** Everything the kernel does for a process that dies: files close in descriptor order. */
@@ -138,6 +169,17 @@ export class Process {
       at = stop;
     }
   }
+}
+
+/** How many descriptors an open file has beside one: after a fork, one more in the child. */
+const shared = new WeakMap<OpenFile, number>();
+
+/** The part of an area in [from, end); null when there is none. */
+function partOf(area: MemoryArea, from: bigint, end: bigint): MemoryArea | null {
+  const stop = end < area.start + area.size ? end : area.start + area.size;
+  if (from >= stop) return null;
+  if (from === area.start && stop === area.start + area.size) return area;
+  return { ...area, start: from as VirtualAddress, size: stop - from, pieces: [...piecesWithin(area, from, stop)] };
 }
 
 const continues = (before: MemoryPiece, next: MemoryPiece): boolean => before.device === next.device && before.physical + before.size === next.physical;

@@ -3,9 +3,11 @@
  * what may be mapped where. A request that meets such a unit ends in "not modelled", never in a guess.
  */
 import type { IommuArchitectureName, IommuDescription } from '../../description.js';
+import { Refusal } from '../../errno.js';
 import { iova } from '../../memory/address.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
-import type { DriverProfile, IommuUnit, PageTable, UnitAnswer, UnitCapabilities } from '../architecture.js';
+import type { DriverProfile, IommuUnit, PageTable, TableUse, UnitAnswer, UnitCapabilities } from '../architecture.js';
+import { EMBEDDED, isEmbedded, type EmbeddedIommu } from './embedded.js';
 import { KernelOnlyTable } from './table.js';
 
 /** What the drivers of one architecture do. */
@@ -22,6 +24,8 @@ interface Driver {
   readonly blockedDomainSince: number;
   /** Release from which larger leaves are no longer split by an unmap (UNM-02). */
   readonly splitsLeavesUntil: number;
+  /** Nobody but the kernel has tables made. */
+  readonly onlyKernelTables?: boolean;
 }
 
 const bytes = (...shifts: readonly number[]): bigint => shifts.reduce((map, shift) => map | (1n << BigInt(shift)), 0n);
@@ -35,10 +39,13 @@ const DRIVERS: Readonly<Partial<Record<IommuArchitectureName, Driver>>> = {
 };
 
 export function kernelOnlyUnit(description: IommuDescription, memory: PhysicalMemory, profile: DriverProfile, notModelled: string): IommuUnit {
-  const driver = DRIVERS[description.architecture];
+  const driver = isEmbedded(description.architecture) ? embeddedDriver(EMBEDDED[description.architecture]) : DRIVERS[description.architecture];
   if (driver === undefined) throw new Error(`${description.architecture} has a model`);
   return new KernelOnlyUnit(description, memory, profile, driver, notModelled);
 }
+
+const embeddedDriver = ({ addressWidth, pages, isolatedMsi = false, onlyKernelTables = false }: EmbeddedIommu): Driver =>
+  ({ addressWidth, granules: pages.map((shifts) => bytes(...shifts)), deferredFlushSince: 0, isolatedMsi, blockedDomainSince: onlyKernelTables ? 0 : Infinity, splitsLeavesUntil: Infinity, onlyKernelTables });
 
 class KernelOnlyUnit implements IommuUnit {
   readonly domainCompatibilityKey: string;
@@ -61,7 +68,9 @@ class KernelOnlyUnit implements IommuUnit {
     };
   }
 
-  createPageTable(): PageTable {
+  /** @throws Refusal EOPNOTSUPP when the driver makes no tables for others */
+  createPageTable(use: TableUse = 'kernel'): PageTable {
+    if (use !== 'kernel' && this.driver.onlyKernelTables) throw new Refusal('EOPNOTSUPP', 'DOM-25', `the driver of ${this.description.name} makes no page tables for anybody but the kernel`, [this.description.id]);
     const width = BigInt(this.description.addressWidth ?? this.driver.addressWidth);
     return new KernelOnlyTable({
       pageSizes: this.pageSizes(),

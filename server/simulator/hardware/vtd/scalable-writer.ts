@@ -1,7 +1,7 @@
 /** What Linux's VT-d driver writes in scalable mode: PASID tables and first-stage entries (hw-x86 4.1, 4.2, LNX-04). */
 import { frameHigh, frameLow, frameOf, frameOfEntry } from '../../memory/frame.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
-import type { DeviceEntry, DriverProfile } from '../architecture.js';
+import type { DeviceEntry, DriverProfile, UserTable } from '../architecture.js';
 import { optionWords } from '../command-line.js';
 import { READ, WRITE } from '../entry-read.js';
 import { apertureOf, EMPTY, LEAF, levelShift, RadixTable, TABLE, type EntryFormat } from '../radix-table.js';
@@ -80,6 +80,7 @@ export class ScalableDeviceTables {
     const at = ENTRY_HALVES * (pasid % PASIDS_IN_TABLE);
     page.fill(0, at, at + ENTRY_HALVES);
     if (entry.kind === 'paging') this.writePaging(page, at, entry);
+    if (entry.kind === 'paging' && entry.userTable !== undefined) writeUserTable(page, at, entry.userTable);
     if (entry.kind === 'identity') {
       page[at] = 1 | ((this.hardware.levels.at(-1)! - 2) << 2) | (TABLE_TYPE.passThrough << 6);
       page[at + 2] = IDENTITY_DOMAIN_ID;
@@ -129,3 +130,15 @@ export class ScalableDeviceTables {
     return first;
   }
 }
+
+/** NST-01: the entry as `writePaging` left it gets the user's first stage in front of the second. */
+function writeUserTable(page: Uint32Array, at: number, { root, levels, writeProtect, supervisor }: UserTable): void {
+  const frame = frameOf(root);
+  page[at] = (page[at]! & ~(7 << 6)) | (TABLE_TYPE.nested << 6);
+  page[at + 4] = frameLow(frame) | (supervisor ? SUPERVISOR_REQUESTS : 0) | ((levels - 4) << 2) | (writeProtect ? WRITE_PROTECT : 0);
+  page[at + 5] = frameHigh(frame);
+}
+
+/** SRE and WPE of a PASID entry. */
+const SUPERVISOR_REQUESTS = 1;
+const WRITE_PROTECT = 0x10;

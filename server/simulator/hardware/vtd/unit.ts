@@ -4,7 +4,7 @@ import { overlaps, type PhysicalAddress } from '../../memory/address.js';
 import { addressOf, frameOf, lowHalf } from '../../memory/frame.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import type { TraceSink } from '../../trace/events.js';
-import type { DeviceEntry, DriverProfile, IommuArchitecture, IommuUnit, PageTable, TableUse, UnitAnswer, UnitCapabilities, UnitFault, UnitRequest } from '../architecture.js';
+import type { DeviceEntry, DriverProfile, IommuArchitecture, IommuUnit, PageTable, TableUse, UnitAnswer, UnitCapabilities, UnitFault, UnitRequest, UserMapping, UserTable } from '../architecture.js';
 import { interruptRemappingAllowed, optionWords } from '../command-line.js';
 import { NEEDS, permissionOf, READ, WRITE } from '../entry-read.js';
 import { TranslationCache, type TableWalker } from '../iotlb-translation.js';
@@ -18,6 +18,7 @@ import { ScalableMode } from './scalable.js';
 import { newFirstStage, ScalableDeviceTables } from './scalable-writer.js';
 import { LEGACY_CODES, SecondStage } from './second-stage.js';
 import { DeviceTables, domainLevels, newSecondStage } from './table-writer.js';
+import { userMappings } from './user-table.js';
 
 /**
  * A pass-through address above the physical width: the manual has reason 0x04 (legacy step L5), the recorded hardware model
@@ -78,6 +79,7 @@ export class VtdUnit implements IommuUnit, TableWalker {
       nested: this.scalable && this.driver.nesting && this.hardware.nested,
       maxPasids: this.scalable && this.hardware.pasidBits > 0 ? 2 ** this.hardware.pasidBits : 0,
       pasidAttach: this.scalable && this.driver.pasidAttach,
+      userTableLevels: this.hardware.addressWidth > 48 ? 5 : 4,
       blockedDomain: this.driver.blockedDomain,
       identityDomain: passThrough || this.driver.softwareIdentity,
       userDomains: !this.scalable || this.hardware.secondStage || this.driver.firstStageForUsers,
@@ -94,7 +96,7 @@ export class VtdUnit implements IommuUnit, TableWalker {
   private prefersFirstStage(use: TableUse): boolean {
     const { firstStage, secondStage } = this.hardware;
     if (!this.scalable || !firstStage || !secondStage) return this.scalable && firstStage;
-    return use === 'kernel' || (use === 'user' && this.driver.firstStageForUsers);
+    return use === 'kernel' || (use === 'user' && this.driver.firstStageForUsers); // A nest parent is the second stage (NST-01).
   }
 
   setDeviceEntry(requesterId: number, entry: DeviceEntry): void {
@@ -114,6 +116,10 @@ export class VtdUnit implements IommuUnit, TableWalker {
   /** SVA-01: a processor's tables are walked by the first stage, so one is needed. */
   createProcessTable(): PageTable {
     return newFirstStage(this.memory, this.hardware, this.driver, this.profile);
+  }
+
+  userMappings(table: UserTable, physicalOf: (address: bigint) => bigint | null): Iterable<UserMapping> {
+    return userMappings(this.memory, table, physicalOf);
   }
 
   faultMessages(fault: UnitFault, request: UnitRequest): readonly string[] {

@@ -1,5 +1,5 @@
 /** Access objects: how the driver of an emulated device uses an IOAS, with no IOMMU in between (ACC-*, SBS-02). */
-import type { Permission } from '../../description.js';
+import type { Permission, SubjectId } from '../../description.js';
 import { Refusal } from '../../errno.js';
 import type { Device } from '../../kernel/core.js';
 import { ADDRESS_MAX, hex, PAGE_SIZE, type PhysicalAddress } from '../../memory/address.js';
@@ -10,24 +10,43 @@ import type { PlacedArea, TableAccess } from './io-pagetable.js';
 import { Ioas } from './ioas.js';
 import { IommufdObject } from './objects.js';
 
+/** Who uses it: a device, or a part of the kernel. */
+export type AccessUser = Pick<Device, 'name' | 'subject'> & { readonly kind?: Device['kind'] };
+
 /** One device's use of an IOAS. Who attached first does not matter: domains and accesses pin apart from one another (ACC-14). */
 export class Access extends IommufdObject implements TableAccess, MediatedMemory {
   readonly kind = 'access';
-  /** ACC-01: drivers that pin need whole pages. */
-  readonly alignment = PAGE_SIZE;
+  /** `iommufd_access_rw` alone asks for no alignment (IOP-01). */
+  readonly alignment: bigint;
+  areasLocked = false;
   private ioas: Ioas | null = null;
   /** IOVA page number → how often the driver holds it. */
   private readonly held = new Map<bigint, number>();
 
   /** @param onUnmap the driver's `dma_unmap`; null when it has none */
   constructor(
-    private readonly context: IommufdContext,
-    private readonly device: Device,
+    readonly context: IommufdContext,
+    readonly device: AccessUser,
     private readonly onUnmap: UnmapListener | null,
+    /** ACC-01: drivers that pin need whole pages. */
+    pins = true,
   ) {
     super();
+    this.alignment = pins ? PAGE_SIZE : 1n;
     context.hold();
     this.hold(); // IFD-09: its driver keeps it
+  }
+
+  private get offenders(): SubjectId[] {
+    return this.device.subject === '' ? [] : [this.device.subject];
+  }
+
+  get attachedTo(): Ioas | null {
+    return this.ioas;
+  }
+
+  get pinnedPages(): number {
+    return this.held.size;
   }
 
   // ---------------------------------------------------------------------------------------------- binding
@@ -56,6 +75,18 @@ export class Access extends IommufdObject implements TableAccess, MediatedMemory
     this.context.objects.remove(this);
   }
 
+  /** The same of an access that the kernel made for itself, which has no number. */
+  discard(): void {
+    this.detach();
+    this.destroy();
+  }
+
+  /** ACC-03 of the kernel's own interface. @throws Refusal ENOENT for one that is not attached, then as `attachTo` */
+  replaceWith(target: number): void {
+    if (this.ioas === null) throw new Refusal('ENOENT', 'ACC-03', `${this.device.name} is attached to no address space, so nothing can be replaced`);
+    this.attachTo(target);
+  }
+
   destroy(): void {
     this.context.drop();
   }
@@ -79,7 +110,7 @@ export class Access extends IommufdObject implements TableAccess, MediatedMemory
   pinPages(iova: bigint, pages: number, permission: Permission): readonly PhysicalAddress[] {
     if (pages <= 0 || this.onUnmap === null) {
       // VFT-70: a driver that cannot be told of an unmap may not pin.
-      throw new Refusal('EINVAL', 'VFT-70', pages <= 0 ? 'no pages are asked for' : `the driver of ${this.device.name} has no dma_unmap operation`, [this.device.subject]);
+      throw new Refusal('EINVAL', pages <= 0 ? 'ACC-10' : 'VFT-70', pages <= 0 ? 'no pages are asked for' : `the driver of ${this.device.name} has no dma_unmap operation`, this.offenders);
     }
     const start = iova - (iova % PAGE_SIZE);
     const parts = this.lookUp(start, BigInt(pages) * PAGE_SIZE, permission.write);
@@ -118,6 +149,12 @@ export class Access extends IommufdObject implements TableAccess, MediatedMemory
     return released;
   }
 
+  /** IFD-86: what the pages are part of cannot be unmapped; `change` is 1 or -1. */
+  lockAreas(start: bigint, pages: number, change: 1 | -1): void {
+    for (const { area } of this.ioas?.table.cover(start, BigInt(pages) * PAGE_SIZE, 'IFD-86') ?? []) area.value.locks += change;
+    this.areasLocked = change > 0;
+  }
+
   /** ACC-11: a copy by the CPU. @throws Refusal EINVAL, EOVERFLOW, ENOENT, EPERM, EFAULT */
   readWrite(_process: Process, iova: bigint, size: bigint, write: boolean): void {
     for (const { area, first, last } of this.lookUp(iova, size, write)) area.value.pages.touch(first, last);
@@ -125,9 +162,9 @@ export class Access extends IommufdObject implements TableAccess, MediatedMemory
 
   /** What ACC-10 and ACC-11 ask first; `first` and `last` count bytes of each area's pages. */
   private lookUp(iova: bigint, length: bigint, write: boolean): { area: PlacedArea; first: bigint; last: bigint }[] {
-    if (length === 0n) throw new Refusal('EINVAL', 'ACC-10', 'no bytes are asked for', [this.device.subject]);
-    if (iova + length - 1n > ADDRESS_MAX) throw new Refusal('EOVERFLOW', 'ACC-10', `IOVA ${hex(iova)} size ${hex(length)} is beyond 64 bits`, [this.device.subject]);
-    if (this.ioas === null) throw new Refusal('ENOENT', 'CDV-07', `${this.device.name} is attached to no address space`, [this.device.subject]);
+    if (length === 0n) throw new Refusal('EINVAL', 'ACC-10', 'no bytes are asked for', this.offenders);
+    if (iova + length - 1n > ADDRESS_MAX) throw new Refusal('EOVERFLOW', 'ACC-10', `IOVA ${hex(iova)} size ${hex(length)} is beyond 64 bits`, this.offenders);
+    if (this.ioas === null) throw new Refusal('ENOENT', 'CDV-07', `${this.device.name} is attached to no address space`, this.offenders);
     return this.ioas.table.cover(iova, length, 'ACC-10').map(({ area, part }) => {
       this.checkPermission(area, write);
       const first = area.value.offset + (part.start - area.start);
@@ -137,6 +174,7 @@ export class Access extends IommufdObject implements TableAccess, MediatedMemory
 
   private checkPermission({ start, value }: PlacedArea, write: boolean): void {
     const offenders = value.subject === undefined ? [] : [value.subject];
+    if (value.pages.source.dmaBuffer !== undefined) throw new Refusal('EINVAL', 'ACC-11', `IOVA ${hex(start)} is a dma-buf, which no CPU copies and nobody pins`, offenders);
     if (value.unmapping) throw new Refusal('EINVAL', 'IOP-36', `IOVA ${hex(start)} is being unmapped`, offenders);
     if (write ? value.permission.write : value.permission.read) return;
     throw new Refusal('EPERM', 'ACC-10', `IOVA ${hex(start)} is not mapped for ${write ? 'writing' : 'reading'}`, offenders);

@@ -1,7 +1,7 @@
 /** /dev/vfio/devices/vfioX: a VFIO device that user space binds to an iommufd itself (CDV-01 .. CDV-08). */
 import { Refusal } from '../../errno.js';
-import type { OpenFile, Process } from '../process.js';
-import { closed, opened, wakeWaiting } from '../vfio/device-file.js';
+import type { Process } from '../process.js';
+import { closed, opened, wakeWaiting, type DeviceHolder } from '../vfio/device-file.js';
 import type { VfioDevice, VfioRegistry } from '../vfio/registry.js';
 import { checkToken } from '../vfio/vf-token.js';
 import { Access } from './access.js';
@@ -38,8 +38,9 @@ const PASID_DRIVER = 'vfio-pci';
 
 const invalid = (rule: string, why: string, subject?: string): Refusal => new Refusal('EINVAL', rule, why, subject === undefined ? [] : [subject]);
 
-export class CdevFile implements OpenFile {
+export class CdevFile implements DeviceHolder {
   readonly kind = 'cdev';
+  readonly byCdev = true;
   private bound: BoundDevice | Access | null = null;
 
   /** @param extended kernels from 6.13 on: PASIDs, binding tokens */
@@ -51,8 +52,17 @@ export class CdevFile implements OpenFile {
     registered.cdevFiles++;
   }
 
+  get vfioDevice(): VfioDevice {
+    return this.registered;
+  }
+
   get isBound(): boolean {
     return this.bound !== null;
+  }
+
+  /** The object of the iommufd that stands for the device. */
+  get object(): BoundDevice | Access | null {
+    return this.bound;
   }
 
   // ---------------------------------------------------------------------------------------------- bind
@@ -74,7 +84,7 @@ export class CdevFile implements OpenFile {
     this.bound = bound;
     group.boundCdevs++;
     const memory = bound instanceof Access ? bound : null;
-    registered.binding = { memory, close: () => this.unbind() };
+    registered.binding = { memory, context: file.context, id: bound.id, close: () => this.unbind() };
     opened(registered, () => memory);
     return bound.id;
   }

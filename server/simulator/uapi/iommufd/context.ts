@@ -3,6 +3,7 @@ import type { Group, Kernel } from '../../kernel/core.js';
 import type { AttachedGroup } from './device.js';
 import type { Ioas } from './ioas.js';
 import { ObjectTable } from './objects.js';
+import { MessageWindow } from './software-msi.js';
 import type { AccountMode } from './pages.js';
 
 export class IommufdContext {
@@ -15,12 +16,16 @@ export class IommufdContext {
   compatIoas: Ioas | null = null;
   /** IFD-31: by group, what its devices are attached to. */
   readonly groups = new Map<Group, AttachedGroup>();
+  /** IFD-44. */
+  readonly messages = new MessageWindow();
   private references = 1;
 
   constructor(
     readonly kernel: Kernel,
     /** The process that opened it; for people. */
     readonly ownerName: string,
+    /** Counted from 1 as iommufds are opened. */
+    readonly serial: number,
   ) {}
 
   /** IFD-07: bound devices and event files keep the context alive after its file is closed. */

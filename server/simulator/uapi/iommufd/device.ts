@@ -6,10 +6,11 @@ import { checkTakesFaults } from '../../kernel/io-page-faults.js';
 import { deviceLine } from '../../kernel/log-lines.js';
 import { isOn } from '../vfio/registry.js';
 import type { IommufdContext } from './context.js';
-import { allocatePagingHwpt, AUTOMATIC, Hwpt } from './hwpt.js';
+import { allocatePagingHwpt, AUTOMATIC, PageTableObject, type Hwpt } from './hwpt.js';
 import { Ioas } from './ioas.js';
 import { IommufdObject } from './objects.js';
-import { checkBesidePasids, PasidRecords } from './pasid-attach.js';
+import { checkBesidePasids, PasidRecords, type AttachMode } from './pasid-attach.js';
+import type { Vdevice } from './viommu.js';
 
 /** OWN-47, IFD-30: the kernel's words when the administrator accepts the risk. */
 const INSECURE_INTERRUPTS =
@@ -17,7 +18,7 @@ const INSECURE_INTERRUPTS =
 
 /** IFD-31: what one IOMMU group is attached to in this context. */
 export class AttachedGroup {
-  hwpt: Hwpt | null = null;
+  hwpt: PageTableObject | null = null;
   /** Members that asked for it; all devices of the group use it. */
   readonly attached = new Set<BoundDevice>();
   bound = 0;
@@ -32,6 +33,8 @@ export class AttachedGroup {
 /** IOMMU_OBJ_DEVICE: a device whose DMA this context owns. */
 export class BoundDevice extends IommufdObject {
   readonly kind = 'device';
+  /** IFD-82: at most one. */
+  virtual: Vdevice | null = null;
 
   constructor(
     readonly context: IommufdContext,
@@ -49,7 +52,9 @@ export class BoundDevice extends IommufdObject {
   }
 
   /** `iommufd_device_unbind`: detaches as well (CDV-05). */
+  /** IFD-10c: its virtual device goes with it, whose number stays taken. */
   unbind(): void {
+    if (this.virtual !== null) this.context.objects.bury(this.virtual);
     this.membership.pasids.detachAll(this);
     this.detach();
     this.drop();
@@ -70,11 +75,11 @@ export class BoundDevice extends IommufdObject {
    * `iommufd_device_attach`, or `iommufd_device_replace` when the device is attached (CDV-03, IFD-40, IFD-41, IFD-50).
    * @returns the hwpt that translates now. @throws Refusal; everything stays as before then
    */
-  attachTo(target: number): Hwpt {
+  attachTo(target: number): PageTableObject {
     const object = this.context.objects.find(target);
     if (object === undefined) throw new Refusal('ENOENT', 'IFD-40', `no object has the id ${target}`, [this.device.subject]);
     const replacing = this.isAttached;
-    if (object instanceof Hwpt) {
+    if (object instanceof PageTableObject) {
       this.change(object, replacing);
       return object;
     }
@@ -90,6 +95,7 @@ export class BoundDevice extends IommufdObject {
         this.change(hwpt, replacing);
         return hwpt;
       } catch (refusal) {
+        // SET-03: EINVAL says that this domain does not fit, and another may; any other errno is final.
         if (!(refusal instanceof Refusal) || refusal.errno !== 'EINVAL') throw refusal;
       }
     }
@@ -114,30 +120,30 @@ export class BoundDevice extends IommufdObject {
     return hwpt;
   }
 
-  private change(hwpt: Hwpt, replacing: boolean): void {
+  private change(hwpt: PageTableObject, replacing: boolean): void {
     if (replacing) this.replace(hwpt);
     else this.attach(hwpt);
   }
 
   /** IFD-40. @throws Refusal EINVAL, EADDRINUSE, what the IOMMU core says */
-  private attach(hwpt: Hwpt): void {
+  private attach(hwpt: PageTableObject): void {
     const { membership } = this;
-    if (membership.hwpt !== null && membership.hwpt !== hwpt) {
+    if (membership.hwpt !== null && membership.hwpt !== hwpt) { // NST-03
       const [other] = membership.attached;
       throw new Refusal('EINVAL', 'IFD-40', `${other?.device.name} of the same IOMMU group is attached to the hwpt ${membership.hwpt.id}`, other === undefined ? [] : [other.device.subject]);
     }
     reserveRegions(hwpt.ioas, this);
     if (membership.hwpt === null) {
       try {
-        refuseFaultsOfFunctions(hwpt, this.device);
-        if (hwpt.faultQueue !== null) checkTakesFaults(attachRules(this.context.kernel.profile), this.device);
+        this.context.messages.prepare(this.membership.group, this.device, hwpt);
+        this.checkTakesFaults(hwpt);
         checkBesidePasids(hwpt, this.device, membership.pasids);
         membership.group.attach(hwpt.domain);
       } catch (refusal) {
         hwpt.ioas.table.space.unreserve(this);
         throw refusal;
       }
-      membership.hwpt = hwpt;
+      this.show(hwpt);
     }
     membership.attached.add(this);
     hwpt.hold();
@@ -145,14 +151,15 @@ export class BoundDevice extends IommufdObject {
   }
 
   /** IFD-50: all devices of the group move together. @throws Refusal EADDRINUSE, EINVAL; the old hwpt stays then */
-  private replace(hwpt: Hwpt): void {
+  private replace(hwpt: PageTableObject): void {
     const { membership } = this;
     const old = membership.hwpt!;
     if (old === hwpt) return;
     const moves = old.ioas !== hwpt.ioas;
     if (moves) reserveForAll(hwpt.ioas, membership.attached);
     try {
-      refuseFaultsOfFunctions(hwpt, this.device);
+      this.context.messages.prepare(membership.group, this.device, hwpt);
+      this.checkTakesFaults(hwpt);
       checkBesidePasids(hwpt, this.device, membership.pasids);
       membership.group.replace(hwpt.domain);
     } catch (refusal) {
@@ -160,16 +167,32 @@ export class BoundDevice extends IommufdObject {
       throw refusal;
     }
     if (moves) unreserveForAll(old.ioas, membership.attached);
-    membership.hwpt = hwpt;
+    this.show(hwpt);
     for (const member of membership.attached) {
       hwpt.hold();
       member.putHwpt(old);
     }
   }
 
+  /** IFD-45, IOPF-03. @throws Refusal EINVAL, ENODEV */
+  private checkTakesFaults(hwpt: PageTableObject): void {
+    if (hwpt.faultQueue === null) return;
+    refuseFaultsOfFunctions(hwpt, this.device);
+    checkTakesFaults(attachRules(this.context.kernel.profile), this.device);
+  }
+
+  /** What the group translates through from now on; whoever asks for pages through what was before hears "invalid". */
+  private show(hwpt: PageTableObject | null): void {
+    const { membership } = this;
+    const { pasids } = membership.group;
+    membership.hwpt?.released(pasids.requesterHandle);
+    membership.hwpt = hwpt;
+    pasids.requesterHandle = hwpt?.handleFor(this) ?? null;
+  }
+
   /** With a PASID (PAS-02). @throws Refusal */
-  attachPasid(target: number, pasid: number): Hwpt {
-    return this.membership.pasids.attach(this, target, pasid, this.membership.hwpt);
+  attachPasid(target: number, pasid: number, mode: AttachMode = 'either'): PageTableObject {
+    return this.membership.pasids.attach(this, target, pasid, this.membership.hwpt, mode);
   }
 
   detachPasid(pasid: number): void {
@@ -191,27 +214,27 @@ export class BoundDevice extends IommufdObject {
     hwpt.ioas.table.space.unreserve(this);
     membership.attached.delete(this);
     if (membership.attached.size === 0) {
-      membership.hwpt = null;
+      this.show(null);
       membership.group.detach();
     }
     hwpt.drop();
     this.drop();
   }
 
-  private putHwpt(hwpt: Hwpt): void {
+  private putHwpt(hwpt: PageTableObject): void {
     hwpt.drop();
     this.freeIfUnused(hwpt);
   }
 
   /** IFD-10b. */
-  private freeIfUnused(hwpt: Hwpt): void {
+  private freeIfUnused(hwpt: PageTableObject): void {
     if (hwpt.options.automatic && hwpt.users === 1) this.context.objects.remove(hwpt);
   }
 }
 
 // ------------------------------------------------------------------------------------------------ bind
 
-/** `iommufd_device_bind` (IFD-30, OWN-47). @throws Refusal EINVAL, ENODEV, EPERM, EBUSY */
+/** `iommufd_device_bind` (IFD-30, OWN-47). The user names a device; its group, which no file stands for, is claimed behind that (ARG-05, HIS-06, THR-04). @throws Refusal EINVAL, ENODEV, EPERM, EBUSY */
 export function bindDevice(context: IommufdContext, device: Device): BoundDevice {
   const { group, subject, name } = device;
   if (device.unit === null || !device.unit.capabilities().cacheCoherency) {
@@ -272,7 +295,7 @@ function unreserveForAll(ioas: Ioas, members: Iterable<BoundDevice>): void {
 }
 
 /** IFD-45. */
-function refuseFaultsOfFunctions(hwpt: Hwpt, device: Device): void {
-  if (hwpt.faultQueue === null || device.kind !== 'pci' || device.description.virtualFunction === undefined || !device.description.pri) return;
+function refuseFaultsOfFunctions(hwpt: PageTableObject, device: Device): void {
+  if (device.kind !== 'pci' || device.description.virtualFunction === undefined || !device.description.pri) return;
   throw new Refusal('EINVAL', 'IFD-45', `${device.name} is a virtual function with page requests, which hwpt ${hwpt.id} reports to its user`, [device.subject]);
 }

@@ -1,5 +1,6 @@
 /** Before any handler: does the call exist in this kernel, is its structure long enough, are its flags known (IFD-01, IFD-03, IFD-08)? */
 import { Refusal } from '../../errno.js';
+import type { KernelProfile } from '../../kernel/profile.js';
 import { hex } from '../../memory/address.js';
 
 interface IoctlSpec {
@@ -31,10 +32,30 @@ const IOCTLS = {
   IOMMU_FAULT_QUEUE_ALLOC: { minimum: 16, full: 16, flags: 0, since: 6011 },
   IOMMU_IOAS_MAP_FILE: { minimum: 40, full: 40, flags: 7, since: 6013 },
   IOMMU_VIOMMU_ALLOC: { minimum: 24, full: 40, flags: 0, since: 6013 },
+  IOMMU_VDEVICE_ALLOC: { minimum: 24, full: 24, since: 6013 },
+  IOMMU_VEVENTQ_ALLOC: { minimum: 28, full: 28, flags: 0, since: 6015 },
+  IOMMU_HW_QUEUE_ALLOC: { minimum: 40, full: 40, flags: 0, since: 6017 },
   IOMMU_IOAS_CHANGE_PROCESS: { minimum: 8, full: 8, since: 6014 },
 } as const satisfies Record<string, IoctlSpec>;
 
 export type IoctlName = keyof typeof IOCTLS;
+export const isIoctlName = (name: string): name is IoctlName => Object.hasOwn(IOCTLS, name);
+/** Bytes of a structure as this kernel knows it. */
+export const sizeOfStructure = (name: IoctlName): number => IOCTLS[name].full;
+
+/** What later releases do otherwise, and since which. */
+const CHANGES = {
+  /** IFD-99: upper bounds of counts, and reads that are too small for the first record. */
+  bounds: 7001,
+  /** An empty range of a dirty bitmap is EINVAL; before, it wrapped (seen to change between 7.1 and 7.3). */
+  emptyBitmap: 7003,
+  /** The test unit keeps a real page table; before, it looked pages up by their number in the caller's page size. */
+  mockPageTable: 6019,
+  /** Test devices may have PASIDs. */
+  mockPasids: 6015,
+} as const;
+
+export const since = ({ release }: KernelProfile, change: keyof typeof CHANGES): boolean => release >= CHANGES[change];
 
 /** What every structure has, as a caller may fill it; all absent = a correct call. */
 export interface Envelope {

@@ -1,7 +1,8 @@
-/** Hardware page tables: one paging domain that shows an IOAS (IFD-10b, IFD-60 .. IFD-62). */
+/** Hardware page tables: a paging domain that shows an IOAS, or a user's own stage over one (IFD-10b, IFD-60 .. IFD-63). */
 import type { IommuArchitectureName } from '../../description.js';
 import { Refusal } from '../../errno.js';
-import type { Device, PagingDomain } from '../../kernel/core.js';
+import type { Device, NestedDomain, PagingDomain } from '../../kernel/core.js';
+import type { AttachHandle } from '../../kernel/pasid.js';
 import type { IommufdContext } from './context.js';
 import type { FaultQueue } from './fault-queue.js';
 import type { Ioas } from './ioas.js';
@@ -21,9 +22,32 @@ export interface HwptOptions {
 
 export const AUTOMATIC: HwptOptions = { nestParent: false, dirtyTracking: false, pasid: false, automatic: true };
 
-export class Hwpt extends IommufdObject {
-  readonly kind = 'hwpt';
+/** What ATTACH takes beside an IOAS. */
+export abstract class PageTableObject extends IommufdObject {
+  abstract readonly domain: PagingDomain | NestedDomain;
+  abstract readonly options: HwptOptions;
+  /** Whose reserved regions count (IFD-43). */
+  abstract readonly ioas: Ioas;
   faultQueue: FaultQueue | null = null;
+
+  useFaultQueue(queue: FaultQueue): void {
+    this.faultQueue = queue;
+    queue.hold();
+  }
+
+  /** PAS-10: another one for each attachment; with a fault queue it takes page requests there. */
+  handleFor(owner: { readonly id: number }): AttachHandle {
+    return this.faultQueue === null ? { domain: this.domain } : this.faultQueue.handleFor(this.domain, owner);
+  }
+
+  /** IFD-51: whoever waits for an answer through that attachment gets one. */
+  released(handle: AttachHandle | null): void {
+    if (handle !== null) this.faultQueue?.forget(handle);
+  }
+}
+
+export class Hwpt extends PageTableObject {
+  readonly kind = 'hwpt';
 
   constructor(
     readonly ioas: Ioas,
@@ -33,11 +57,6 @@ export class Hwpt extends IommufdObject {
     super();
     ioas.hold();
     ioas.hwpts.add(this);
-  }
-
-  useFaultQueue(queue: FaultQueue): void {
-    this.faultQueue = queue;
-    queue.hold();
   }
 
   destroy(): void {
@@ -56,7 +75,8 @@ export class Hwpt extends IommufdObject {
  */
 export function allocatePagingHwpt(context: IommufdContext, ioas: Ioas, device: Device, options: HwptOptions, attach?: (hwpt: Hwpt) => () => void): Hwpt {
   refuseMissingStage(context, device);
-  const domain = context.kernel.allocateDomain(device, `iommufd of ${context.ownerName}, IOAS ${ioas.id}`, options.dirtyTracking ? 'dirty-tracking' : 'user');
+  const use = options.dirtyTracking ? 'dirty-tracking' : options.nestParent ? 'nest-parent' : 'user';
+  const domain = context.kernel.allocateDomain(device, `iommufd of ${context.ownerName}, IOAS ${ioas.id}`, use);
   // IFD-42.
   if (device.unit?.capabilities().enforceCacheCoherency) domain.enforcesCoherency = true;
   const hwpt = context.objects.add(new Hwpt(ioas, domain, options));
@@ -79,43 +99,41 @@ function refuseMissingStage({ kernel }: IommufdContext, { unit, subject }: Devic
   throw new Refusal('EINVAL', 'IFD-61', `${unit.description.name} translates by first-stage tables only, and this kernel gives users second-stage tables`, [subject]);
 }
 
-/** IOMMU drivers that take flags at all in IOMMU_HWPT_ALLOC (IFD-61). */
-const TAKES_FLAGS: ReadonlySet<IommuArchitectureName> = new Set(['vtd', 'amd-vi', 'smmuv3']);
+/** What an IOMMU driver takes in IOMMU_HWPT_ALLOC for a page table that the kernel fills (IFD-61). */
+interface PagingAllocation {
+  readonly flags: number;
+  /** Release from which data of the user is looked at by nobody instead of being refused. */
+  readonly ignoresDataSince: number;
+}
+
+const { NEST_PARENT, DIRTY_TRACKING, FAULT_ID_VALID, PASID } = HWPT_FLAGS;
+/** Drivers that take flags at all. */
+const ALLOCATIONS: Readonly<Partial<Record<IommuArchitectureName, PagingAllocation>>> = {
+  vtd: { flags: NEST_PARENT | DIRTY_TRACKING | FAULT_ID_VALID | PASID, ignoresDataSince: Infinity },
+  'amd-vi': { flags: NEST_PARENT | DIRTY_TRACKING | FAULT_ID_VALID | PASID, ignoresDataSince: Infinity },
+  smmuv3: { flags: NEST_PARENT | DIRTY_TRACKING | FAULT_ID_VALID | PASID, ignoresDataSince: Infinity },
+  mock: { flags: NEST_PARENT | DIRTY_TRACKING | FAULT_ID_VALID | PASID, ignoresDataSince: 6013 },
+};
+
+export const takesFlags = (architecture: IommuArchitectureName): boolean => ALLOCATIONS[architecture] !== undefined;
 
 /**
- * IFD-61: may this device's IOMMU driver make such a paging domain? `extended`: a kernel with the calls of 6.13 and later.
+ * IFD-61: may this device's IOMMU driver make such a paging domain?
  * @throws Refusal EOPNOTSUPP
  */
-export function checkPagingFlags(device: Device, flags: number, userData: boolean, extended: boolean): void {
+export function checkPagingFlags({ kernel: { profile } }: IommufdContext, device: Device, flags: number, userData: boolean): void {
   const refuse = (why: string): never => {
     throw new Refusal('EOPNOTSUPP', 'IFD-61', why, [device.subject]);
   };
   const unit = device.unit;
   const name = unit?.description.name ?? 'no IOMMU';
-  if ((flags !== 0 || userData) && (unit === null || !TAKES_FLAGS.has(unit.description.architecture))) refuse(`the driver of ${name} takes neither flags nor data`);
-  const { NEST_PARENT, DIRTY_TRACKING, FAULT_ID_VALID, PASID } = HWPT_FLAGS;
-  const known = NEST_PARENT | DIRTY_TRACKING | (extended ? FAULT_ID_VALID | PASID : 0);
+  const driver = unit === null ? undefined : ALLOCATIONS[unit.description.architecture];
+  if ((flags !== 0 || userData) && driver === undefined) refuse(`the driver of ${name} takes neither flags nor data`);
+  const known = (driver?.flags ?? 0) & (profile.iommufdSince613 ? ~0 : NEST_PARENT | DIRTY_TRACKING);
   if ((flags & ~known) !== 0) refuse(`the driver of ${name} does not know the flags 0x${(flags & ~known).toString(16)}`);
   const capabilities = unit?.capabilities();
   if (flags & DIRTY_TRACKING && !capabilities?.dirtyTracking) refuse(`${name} does not track dirty pages`);
   if (flags & FAULT_ID_VALID && flags & NEST_PARENT) refuse('a parent of nested page tables reports no faults');
   if (flags & NEST_PARENT && !capabilities?.nested) refuse(`${name} does not nest page tables`);
-  if (userData) refuse(`the driver of ${name} takes no data for a page table that the kernel fills`);
-}
-
-/**
- * IFD-62: a nested hwpt on `parent`. No modelled unit walks two stages, so a parent that may be nested cannot exist and
- * the call always ends at one of the kernel's own checks.
- * @throws Refusal EOPNOTSUPP, EINVAL
- */
-export function refuseNested(parent: Hwpt, device: Device, flags: number, userData: boolean): never {
-  const { FAULT_ID_VALID, PASID } = HWPT_FLAGS;
-  const architecture = device.unit?.description.architecture;
-  if ((flags & ~(FAULT_ID_VALID | PASID)) !== 0 || !userData || architecture === undefined || !TAKES_FLAGS.has(architecture)) {
-    throw new Refusal('EOPNOTSUPP', 'IFD-62', 'a nested page table takes data of its driver and no flags but faults and PASID', [device.subject]);
-  }
-  if (parent.options.automatic || !parent.options.nestParent || parent.domain.unit.description.architecture !== architecture) {
-    throw new Refusal('EINVAL', 'IFD-62', `the hwpt ${parent.id} was not allocated as a parent of nested page tables`, [device.subject]);
-  }
-  throw new Refusal('EOPNOTSUPP', 'IFD-62', `${parent.domain.unit.description.name} does not nest page tables`, [device.subject]);
+  if (userData && (driver === undefined || profile.release < driver.ignoresDataSince)) refuse(`the driver of ${name} takes no data for a page table that the kernel fills`);
 }

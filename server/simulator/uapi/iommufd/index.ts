@@ -5,14 +5,23 @@
 import { Refusal } from '../../errno.js';
 import type { Device, Kernel } from '../../kernel/core.js';
 import type { AddressRange, Iova } from '../../memory/address.js';
+import { wantNode } from '../device-nodes.js';
 import type { Process } from '../process.js';
 import type { VfioRegistry } from '../vfio/registry.js';
 import * as spaces from './address-spaces.js';
+import { BoundDevice } from './device.js';
 import { CdevFile, type AttachRequest, type BindRequest, type DetachRequest } from './cdev.js';
 import { IommufdFile } from './compat-container.js';
 import { IommufdContext } from './context.js';
-import { checkEnvelope, type Envelope, type IoctlName } from './dispatch.js';
+import { checkEnvelope, since, type Envelope, type IoctlName } from './dispatch.js';
+import { EventQueueFile, type VirtualEvent } from './event-queue.js';
+import { FAULT_RECORD, FaultQueueFile, type FaultRecord, type Told } from './fault-queue.js';
+import { allocateHwQueue, type HwQueueCall } from './hw-queue.js';
+import { invalidate, type InvalidateCall } from './invalidate.js';
 import * as tables from './page-tables.js';
+import { Selftest } from './selftest.js';
+import * as viommus from './viommu.js';
+import { mapViommuPage, type PageMapping } from './viommu-page.js';
 
 export { MAP_FLAGS, OPTION, OPTION_OP, VFIO_IOAS_OP } from './address-spaces.js';
 export { CdevFile } from './cdev.js';
@@ -20,20 +29,35 @@ export { IommufdFile } from './compat-container.js';
 export type { Envelope } from './dispatch.js';
 export { HWPT_FLAGS } from './hwpt.js';
 export type { MemoryFile } from './pages.js';
+export { checkEnvelope, isIoctlName, sizeOfStructure } from './dispatch.js';
+export { FAULT_RECORD, PAGE_RESPONSE } from './fault-queue.js';
+export { InvalidateRefusal } from './invalidate.js';
+export type { AttachMode } from './pasid-attach.js';
+export { VTD_S1 } from './nested-hwpt.js';
+export { INVALIDATE_DATA, NESTED_DATA, type UserData } from './user-data.js';
+export { MOCK_DEVICE, MOCK_VIOMMU_DATA, MOCK_VIOMMU_INVALIDATE } from './mock-constants.js';
+export { offsetOf } from './viommu-page.js';
 
 export class IommufdSubsystem {
+  /** What the tests of the kernel ask beside (CNF-01). */
+  readonly selftest: Selftest;
+  private opened = 0;
+
   /** @param registry devices that a VFIO driver has; shared with the group side of VFIO (CDV-06) */
   constructor(
     private readonly kernel: Kernel,
     private readonly registry: VfioRegistry,
-  ) {}
+  ) {
+    this.selftest = new Selftest(kernel);
+  }
 
   // ---------------------------------------------------------------------------------------------- files
 
   /** `open("/dev/iommu")` (IFD-06). @returns the file descriptor. @throws Refusal ENOENT where the kernel has none */
   open(process: Process): number {
     if (!this.exists('IOMMUFD')) throw new Refusal('ENOENT', 'VER-06', 'this kernel has no /dev/iommu');
-    return process.open(new IommufdFile(new IommufdContext(this.kernel, process.name)));
+    wantNode(process, { path: '/dev/iommu', mode: '0660', rule: 'IFD-06' });
+    return process.open(new IommufdFile(new IommufdContext(this.kernel, process.name, ++this.opened)));
   }
 
   /** In this kernel, unless its description says that it was built without. */
@@ -45,7 +69,7 @@ export class IommufdSubsystem {
 
   /** What opens as `/dev/vfio/vfio` with CONFIG_IOMMUFD_VFIO_CONTAINER: it counts memory as VFIO does (CMP-01, IFD-06). */
   containerFile(ownerName = 'a container'): IommufdFile {
-    const context = new IommufdContext(this.kernel, ownerName);
+    const context = new IommufdContext(this.kernel, ownerName, ++this.opened);
     context.accountMode = 'mm';
     return new IommufdFile(context);
   }
@@ -142,9 +166,9 @@ export class IommufdSubsystem {
     return { dirtyPages: tables.dirtyBitmap(this.enter(process, fd, 'IOMMU_HWPT_GET_DIRTY_BITMAP', call), call) };
   }
 
-  /** IFD-72. */
-  hwptInvalidate(process: Process, fd: number, call: tables.InvalidateCall): void {
-    tables.invalidate(this.enter(process, fd, 'IOMMU_HWPT_INVALIDATE', call), call);
+  /** IFD-72. @returns entries handled */
+  hwptInvalidate(process: Process, fd: number, call: InvalidateCall): { handled: number } {
+    return { handled: invalidate(this.enter(process, fd, 'IOMMU_HWPT_INVALIDATE', call), call) };
   }
 
   /** IFD-75. @returns the object's id and the descriptor that reads it */
@@ -152,9 +176,54 @@ export class IommufdSubsystem {
     return tables.allocateFaultQueue(this.enter(process, fd, 'IOMMU_FAULT_QUEUE_ALLOC', call), process);
   }
 
+  /** `read()` of a fault queue or of a vIOMMU's event queue. @param bytes of the reader's buffer. @throws Refusal */
+  readEvents(process: Process, fd: number, bytes: number): { readonly faults: readonly FaultRecord[]; readonly events: readonly VirtualEvent[] } {
+    const file = process.file(fd);
+    const checksRoom = since(this.kernel.profile, 'bounds');
+    if (file instanceof FaultQueueFile) return { faults: file.queue.read(bytes, checksRoom), events: [] };
+    if (file instanceof EventQueueFile) return { faults: [], events: file.queue.read(bytes, checksRoom) };
+    throw new Refusal('EINVAL', 'IFD-75', `file descriptor ${fd} is no queue of an iommufd`);
+  }
+
+  /** `write()` to a fault queue: the answer to one group of faults (IFD-75). */
+  respondToFault(process: Process, fd: number, cookie: number, code: number, bytes: number = FAULT_RECORD.RESPONSE): Told {
+    const file = process.file(fd);
+    if (!(file instanceof FaultQueueFile)) throw new Refusal('EINVAL', 'IFD-75', `file descriptor ${fd} is no fault queue`);
+    return file.queue.respond(bytes, cookie, code);
+  }
+
+  // ---------------------------------------------------------------------------------------------- virtual IOMMUs
+
   /** IFD-80. */
-  viommuAlloc(process: Process, fd: number, call: tables.ViommuCall): void {
-    tables.allocateViommu(this.enter(process, fd, 'IOMMU_VIOMMU_ALLOC', call), call);
+  viommuAlloc(process: Process, fd: number, call: viommus.ViommuCall): { id: number; value: bigint | null } {
+    return viommus.allocateViommu(this.enter(process, fd, 'IOMMU_VIOMMU_ALLOC', call), call);
+  }
+
+  /** IFD-82. */
+  vdeviceAlloc(process: Process, fd: number, call: viommus.VdeviceCall): { id: number } {
+    return { id: viommus.allocateVdevice(this.enter(process, fd, 'IOMMU_VDEVICE_ALLOC', call), call) };
+  }
+
+  /** IFD-84. @returns the object's id and the descriptor that reads it */
+  eventQueueAlloc(process: Process, fd: number, call: viommus.EventQueueCall): { id: number; file: number } {
+    return viommus.allocateEventQueue(this.enter(process, fd, 'IOMMU_VEVENTQ_ALLOC', call), process, call);
+  }
+
+  /** IFD-86. */
+  hwQueueAlloc(process: Process, fd: number, call: HwQueueCall): { id: number } {
+    return { id: allocateHwQueue(this.enter(process, fd, 'IOMMU_HW_QUEUE_ALLOC', call), call) };
+  }
+
+  /** `mmap()` of an iommufd: a page that a vIOMMU's driver shows (IFD-88). @returns what it says */
+  mapPage(process: Process, fd: number, call: PageMapping): { value: bigint; file: number } {
+    return mapViommuPage(this.file(process, fd).context, process, call);
+  }
+
+  /** An interrupt of a bound device is set up, whose doorbell is there (IFD-44). @returns where the device writes; null = to the doorbell itself */
+  requestInterrupt(process: Process, fd: number, doorbell: bigint): Iova | null {
+    const { object, registered } = this.cdev(process, fd);
+    if (!(object instanceof BoundDevice)) throw new Refusal('EINVAL', 'IFD-44', `${registered.device.name} is not bound`, [registered.device.subject]);
+    return object.context.messages.request(object.device, doorbell, object.membership.hwpt);
   }
 
   // ---------------------------------------------------------------------------------------------- character devices
@@ -168,6 +237,7 @@ export class IommufdSubsystem {
       const why = nodes ? `${device.name} is not bound to a VFIO driver behind an IOMMU` : 'this kernel has no /dev/vfio/devices';
       throw new Refusal('ENOENT', 'CDV-01', why, [device.subject]);
     }
+    wantNode(process, { path: `/dev/vfio/devices/vfio${this.registry.registered().indexOf(registered)}`, mode: '0600', rule: 'CDV-01' }, [device.subject]);
     return process.open(new CdevFile(registered, this.registry, this.kernel.profile.iommufdSince613));
   }
 

@@ -8,7 +8,7 @@ import type { PagingDomain } from '../../kernel/core.js';
 import { ADDRESS_MAX, hex, PAGE_SIZE, type AddressRange, type Iova } from '../../memory/address.js';
 import { IntervalMap } from '../../memory/interval-map.js';
 import { IovaSpace } from './iova-space.js';
-import type { Pages } from './pages.js';
+import type { Pages, PageSource } from './pages.js';
 
 /** IOP-35: how often the drivers are asked to let go of an area before the kernel gives up. */
 const UNMAP_TRIES = 100;
@@ -22,6 +22,8 @@ export interface Area {
   readonly subject?: SubjectId;
   /** Pins that accesses hold in it. */
   accesses: number;
+  /** IFD-86: hardware reads it by physical address. */
+  locks: number;
   /** IOP-36: being unmapped, so nothing new may be pinned. */
   unmapping: boolean;
 }
@@ -192,7 +194,7 @@ export class IoPageTable {
     if (((range.offset % PAGE_SIZE) & (this.alignment - 1n)) !== 0n) {
       throw new Refusal('EINVAL', 'IFD-18', `the memory begins ${range.offset % PAGE_SIZE} bytes into a page, which is not a multiple of the IOAS's alignment, ${this.alignment}`);
     }
-    const value: Area = { pages: range.pages, offset: range.offset, permission, subject, accesses: 0, unmapping: false };
+    const value: Area = { pages: range.pages, offset: range.offset, permission, subject, accesses: 0, locks: 0, unmapping: false };
     return { start, last: (start + range.length - 1n) as Iova, value };
   }
 
@@ -240,6 +242,7 @@ export class IoPageTable {
   unmap(range: AddressRange): bigint {
     let removed = 0n;
     for (const area of this.areas.overlapping(range)) {
+      if (area.value.locks > 0) throw new Refusal('EBUSY', 'IOP-35', `hardware reads IOVA ${hex(area.start)} .. ${hex(area.last)} by its physical address (IFD-86)`, subjects(area));
       if (area.start < range.start || area.last > range.last) {
         throw new Refusal('ENOENT', 'IOP-35', `IOVA ${hex(area.start)} .. ${hex(area.last)} is mapped as one and only partly to be unmapped`, subjects(area));
       }
@@ -274,6 +277,7 @@ export class IoPageTable {
     const { value } = area;
     const low = last - area.start + 1n;
     if (value.unmapping) throw new Refusal('EBUSY', 'IOP-40', `IOVA ${hex(area.start)} is being unmapped`, subjects(area));
+    if (value.pages.source.dmaBuffer) throw new Refusal('EOPNOTSUPP', 'IOP-40', `IOVA ${hex(area.start)} is a dma-buf, which is not cut`, subjects(area));
     if ((((last + 1n) | (value.offset + low)) & (this.alignment - 1n)) !== 0n) {
       throw new Refusal('EINVAL', 'IOP-40', `IOVA ${hex(area.start)} .. ${hex(area.last)} cannot be cut at ${hex(last + 1n)}, which is not aligned to ${this.alignment} bytes`, subjects(area));
     }
@@ -298,6 +302,14 @@ export class IoPageTable {
     }
     if (at <= last) throw new Refusal('ENOENT', rule, `nothing is mapped at IOVA ${hex(at)}`);
     return found;
+  }
+
+  /** IFD-19: the exporter took a dma-buf back; its areas stay, but no domain shows them any more. */
+  revoke(source: PageSource['dmaBuffer']): void {
+    for (const area of this.areas.entries()) {
+      if (area.value.pages.source.dmaBuffer !== source) continue;
+      for (const domain of this.domains) domain.unmap(area.start, area.last - area.start + 1n);
+    }
   }
 
   /** Every memory object that an area shows; one may come several times. */

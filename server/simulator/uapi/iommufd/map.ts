@@ -4,6 +4,7 @@ import { Refusal } from '../../errno.js';
 import { ADDRESS_MAX, hex, PAGE_SIZE, type Iova } from '../../memory/address.js';
 import type { Process } from '../process.js';
 import type { IommufdContext } from './context.js';
+import { BufferMemory, DmaBuffer } from './dma-buffer.js';
 import type { Ioas } from './ioas.js';
 import { FileMemory, Pages, UserMemory } from './pages.js';
 
@@ -39,7 +40,9 @@ export function mapFile(context: IommufdContext, ioas: Ioas, process: Process, m
   const { start, length, iova, permission, subject } = mapping;
   if (length === 0n) throw new Refusal('EINVAL', 'IFD-19', 'the length is 0');
   if (start + length - 1n > ADDRESS_MAX) throw new Refusal('EOVERFLOW', 'IFD-19', `offset ${hex(start)} size ${hex(length)} is beyond 64 bits`);
-  const pages = new Pages(new FileMemory(process.file(mapping.file), start), process, permission.write, context.accountMode);
+  const file = process.file(mapping.file);
+  const source = file instanceof DmaBuffer ? new BufferMemory(file, start, length) : new FileMemory(file, start);
+  const pages = new Pages(source, process, permission.write, context.accountMode);
   return ioas.table.map([{ pages, offset: pages.offset, length }], { iova, permission, subject });
 }
 

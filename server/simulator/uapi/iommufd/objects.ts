@@ -1,7 +1,7 @@
 /** The objects of one iommufd context: one number space for all kinds, counted users, destruction (IFD-04, IFD-05, IFD-09, IFD-10). */
 import { Refusal } from '../../errno.js';
 
-export type ObjectKind = 'ioas' | 'hwpt' | 'device' | 'access' | 'fault-queue';
+export type ObjectKind = 'ioas' | 'hwpt' | 'nested-hwpt' | 'device' | 'access' | 'fault-queue' | 'viommu' | 'vdevice' | 'event-queue' | 'hw-queue' | 'selftest';
 
 /** Something that user space names by a number. */
 export abstract class IommufdObject {
@@ -99,6 +99,11 @@ export class ObjectTable {
     if (!this.objects.delete(object.id)) return;
     this.ids.giveBack(object.id);
     object.destroy();
+  }
+
+  /** IFD-10c: as `remove`, but nobody gets the number again while the iommufd is open. */
+  bury(object: IommufdObject): void {
+    if (this.objects.delete(object.id)) object.destroy();
   }
 
   /** IOMMU_DESTROY (IFD-10). @throws Refusal ENOENT, EBUSY */

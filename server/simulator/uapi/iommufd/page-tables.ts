@@ -2,22 +2,26 @@
 import type { IommuArchitectureName } from '../../description.js';
 import { Refusal } from '../../errno.js';
 import type { Device } from '../../kernel/core.js';
+import { maxPasids as maxPasidsOf } from '../../kernel/pasid.js';
 import { ADDRESS_MAX, hex, type AddressRange, type Iova } from '../../memory/address.js';
 import type { Process } from '../process.js';
 import type { IommufdContext } from './context.js';
 import { BoundDevice } from './device.js';
-import type { Envelope } from './dispatch.js';
+import { since, type Envelope } from './dispatch.js';
 import { FaultQueue, FaultQueueFile } from './fault-queue.js';
-import { allocatePagingHwpt, checkPagingFlags, Hwpt, HWPT_FLAGS, refuseNested } from './hwpt.js';
+import type { IommufdObject } from './objects.js';
+import { allocatePagingHwpt, checkPagingFlags, Hwpt, HWPT_FLAGS, type PageTableObject } from './hwpt.js';
 import { Ioas } from './ioas.js';
+import { allocateNested } from './nested-hwpt.js';
+import type { UserData } from './user-data.js';
+import { Viommu } from './viommu.js';
 
 export interface HwptAllocCall extends Envelope {
   readonly device: number;
-  /** An IOAS, or a parent hwpt. */
+  /** An IOAS, a parent hwpt, or a vIOMMU. */
   readonly pt: number;
-  /** Driver data: IOMMU_HWPT_DATA_*, 0 = none, and its bytes. */
-  readonly dataType?: number;
-  readonly dataLength?: number;
+  /** Driver data: IOMMU_HWPT_DATA_*, 0 = none. */
+  readonly data?: UserData;
   readonly faultQueue?: number;
 }
 export interface HardwareInfoCall extends Envelope {
@@ -38,52 +42,48 @@ export interface DirtyBitmapCall extends Envelope {
   readonly length: bigint;
   readonly pageSize: bigint;
 }
-export interface InvalidateCall extends Envelope {
-  readonly hwpt: number;
-  readonly entryLength: number;
-  readonly entries: number;
-}
-export interface ViommuCall extends Envelope {
-  readonly device: number;
-  readonly hwpt: number;
-  readonly type: number;
-}
-
 /** IOMMU_HW_INFO_FLAG_INPUT_TYPE; unknown to 6.12. */
 const INPUT_TYPE = 1;
 /** IOMMU_HW_CAP_*, and since which release a kernel tells it. */
 const CAPABILITIES: readonly { readonly bit: number; readonly since: number; readonly has: (device: Device) => boolean }[] = [
   { bit: 1, since: 6007, has: ({ unit }) => unit?.capabilities().dirtyTracking ?? false }, // DIRTY_TRACKING
-  { bit: 8, since: 7001, has: (device) => device.kind === 'pci' && !(device.description.ats && device.unit?.description.deviceTlb) }, // PCI_ATS_NOT_SUPPORTED
+  { bit: 8, since: 7001, has: (device) => device.kind !== 'pci' || !(device.description.ats && device.unit?.description.deviceTlb) }, // PCI_ATS_NOT_SUPPORTED
 ];
 /** IFD-65: type and bytes of what drivers tell. */
 const HARDWARE_DATA: Readonly<Partial<Record<IommuArchitectureName, { readonly type: number; readonly length: number }>>> = {
   vtd: { type: 1, length: 24 },
   smmuv3: { type: 2, length: 32 },
+  mock: { type: 0xfeedbeef, length: 8 },
 };
 
 const findDevice = (context: IommufdContext, id: number): BoundDevice => context.objects.get(id, BoundDevice, 'a device');
 const findHwpt = (context: IommufdContext, id: number): Hwpt => context.objects.get(id, Hwpt, 'a page table');
 const extended = (context: IommufdContext): boolean => context.kernel.profile.iommufdSince613;
 
+const NO_DATA: UserData = { type: 0, length: 0 };
+
 /** IFD-60. @returns the hwpt's id */
 export function allocate(context: IommufdContext, call: HwptAllocCall): number {
-  const { flags = 0, dataType = 0, dataLength = 0 } = call;
-  if ((dataType === 0) !== (dataLength === 0)) throw new Refusal('EINVAL', 'IFD-60', `data type ${dataType} with ${dataLength} bytes of data`);
+  const { flags = 0, data = NO_DATA } = call;
+  if ((data.type === 0) !== (data.length === 0)) throw new Refusal('EINVAL', 'IFD-60', `data type ${data.type} with ${data.length} bytes of data`);
   const { device } = findDevice(context, call.device);
-  const parent = context.objects.find(call.pt);
-  if (parent instanceof Hwpt) refuseNested(parent, device, flags, dataLength > 0);
-  if (!(parent instanceof Ioas)) throw new Refusal('EINVAL', 'IFD-60', `${call.pt} is no address space and no page table`, [device.subject]);
-  checkPagingFlags(device, flags, dataLength > 0, extended(context));
-  const hwpt = allocatePagingHwpt(context, parent, device, {
-    nestParent: (flags & HWPT_FLAGS.NEST_PARENT) !== 0, dirtyTracking: (flags & HWPT_FLAGS.DIRTY_TRACKING) !== 0, pasid: (flags & HWPT_FLAGS.PASID) !== 0, automatic: false,
-  });
+  const base = context.objects.find(call.pt);
+  const hwpt = base instanceof Hwpt || base instanceof Viommu ? allocateNested(context, base, device, flags, data) : allocatePaging(context, base, device, flags, call);
   if (flags & HWPT_FLAGS.FAULT_ID_VALID) addFaultQueue(context, hwpt, call.faultQueue ?? 0);
   return hwpt.id;
 }
 
+/** IFD-61. */
+function allocatePaging(context: IommufdContext, base: IommufdObject | undefined, device: Device, flags: number, { pt, data = NO_DATA }: HwptAllocCall): Hwpt {
+  if (!(base instanceof Ioas)) throw new Refusal('EINVAL', 'IFD-60', `${pt} is no address space and no page table`, [device.subject]);
+  checkPagingFlags(context, device, flags, data.length > 0);
+  return allocatePagingHwpt(context, base, device, {
+    nestParent: (flags & HWPT_FLAGS.NEST_PARENT) !== 0, dirtyTracking: (flags & HWPT_FLAGS.DIRTY_TRACKING) !== 0, pasid: (flags & HWPT_FLAGS.PASID) !== 0, automatic: false,
+  });
+}
+
 /** IFD-60 step 6. @throws Refusal ENOENT; the new hwpt is gone then */
-function addFaultQueue(context: IommufdContext, hwpt: Hwpt, id: number): void {
+function addFaultQueue(context: IommufdContext, hwpt: PageTableObject, id: number): void {
   try {
     hwpt.useFaultQueue(context.objects.get(id, FaultQueue, 'a fault queue'));
   } catch (refusal) {
@@ -101,7 +101,7 @@ export function hardwareInfo(context: IommufdContext, call: HardwareInfoCall): H
   const data = (unit === null ? undefined : HARDWARE_DATA[unit.description.architecture]) ?? { type: 0, length: 0 };
   if (flags & INPUT_TYPE && dataType !== 0 && dataType !== data.type) throw new Refusal('EOPNOTSUPP', 'IFD-65', `the driver has no data of type ${dataType}`, [subject]);
   const { release } = context.kernel.profile;
-  const maxPasids = unit?.capabilities().maxPasids ?? 0;
+  const maxPasids = device.kind === 'pci' ? (unit?.capabilities().maxPasids ?? 0) : maxPasidsOf(device);
   return {
     dataType: data.type, dataLength: data.length,
     capabilities: CAPABILITIES.reduce((bits, { bit, since, has }) => (release >= since && has(device) ? bits | bit : bits), 0),
@@ -121,9 +121,11 @@ export function dirtyBitmap(context: IommufdContext, call: DirtyBitmapCall): big
   const hwpt = findHwpt(context, call.hwpt);
   const { iova, length, pageSize } = call;
   const { alignment } = hwpt.ioas.table;
+  if (length === 0n && since(context.kernel.profile, 'emptyBitmap')) throw new Refusal('EINVAL', 'IFD-71', 'the range is empty');
   if (length === 0n || iova + length - 1n > ADDRESS_MAX) throw new Refusal('EOVERFLOW', 'IFD-71', `IOVA ${hex(iova)} size ${hex(length)} is no range of 64 bits`);
   if (((iova | (iova + length)) & (alignment - 1n)) !== 0n) throw new Refusal('EINVAL', 'IFD-71', `IOVA ${hex(iova)} size ${hex(length)} is not aligned to ${alignment} bytes`);
-  if (pageSize === 0n || iova % pageSize !== 0n || (iova + length) % pageSize !== 0n) throw new Refusal('EINVAL', 'IFD-71', `the range is not made of pages of ${pageSize} bytes`);
+  // The kernel masks with the page size less one, also where that is no power of two.
+  if (pageSize === 0n || ((iova | (iova + length)) & (pageSize - 1n)) !== 0n) throw new Refusal('EINVAL', 'IFD-71', `the range is not made of pages of ${pageSize} bytes`);
   const { domain } = hwpt;
   if (!domain.tracksDirty || domain.takeDirty === undefined) throw noDirtyPages(hwpt, 'IFD-71');
   const dirty = domain.takeDirty(iova as Iova, length, ((call.flags ?? 0) & NO_CLEAR) === 0);
@@ -149,21 +151,6 @@ function countPages(ranges: readonly AddressRange[], within: AddressRange, pageS
 
 const noDirtyPages = (hwpt: Hwpt, rule: string): Refusal =>
   new Refusal('EOPNOTSUPP', rule, `the domain of hwpt ${hwpt.id} does not track dirty pages`);
-
-/** IFD-72. No modelled unit nests, so nothing can be invalidated. @throws Refusal EINVAL, ENOENT */
-export function invalidate(context: IommufdContext, call: InvalidateCall): never {
-  if (call.entries > 0 && call.entryLength === 0) throw new Refusal('EINVAL', 'IFD-72', 'entries without length');
-  const object = context.objects.find(call.hwpt);
-  const errno = object === undefined || !extended(context) ? 'ENOENT' : 'EINVAL';
-  throw new Refusal(errno, 'IFD-72', `${call.hwpt} is not a nested page table`);
-}
-
-/** IFD-80. No modelled driver virtualizes its unit. @throws Refusal EOPNOTSUPP, ENOENT */
-export function allocateViommu(context: IommufdContext, call: ViommuCall): never {
-  if (call.type === 0) throw new Refusal('EOPNOTSUPP', 'IFD-80', 'no type is asked for');
-  const { device } = findDevice(context, call.device);
-  throw new Refusal('EOPNOTSUPP', 'IFD-80', `the driver of ${device.unit?.description.name ?? 'no IOMMU'} virtualizes no unit of type ${call.type}`, [device.subject]);
-}
 
 /** IFD-75. */
 export function allocateFaultQueue(context: IommufdContext, process: Process): { id: number; file: number } {

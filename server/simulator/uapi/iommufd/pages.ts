@@ -23,6 +23,8 @@ const pageOf = (byte: bigint): number => Number(byte / PAGE_SIZE);
 export interface PageSource {
   /** Another process may be charged for them (IFD-22). */
   readonly movable: boolean;
+  /** The dma-buf that they belong to: nobody pins such memory, and nobody is charged (IFD-19). */
+  readonly dmaBuffer?: object;
   /** Address or offset of the first byte that was asked for. */
   readonly start: bigint;
   /** Physical pieces behind whole pages. `from` counts from `start` rounded down to a page. @throws Refusal EFAULT, EINVAL */
@@ -178,10 +180,11 @@ export class Pages {
 
   /** IOP-30: `pages` more, or fewer. @throws Refusal ENOMEM beyond RLIMIT_MEMLOCK */
   private count({ process, counter }: Payer, pages: number): void {
-    if (pages > 0 && !this.exempt && counter.lockedPages + pages > memlockPages(process)) {
+    if (pages > 0 && !this.exempt && this.source.dmaBuffer === undefined && counter.lockedPages + pages > memlockPages(process)) {
       const whose = this.mode === 'user' ? `the user of ${process.name}` : process.name;
       throw new Refusal('ENOMEM', 'IOP-30', `${whose} has ${counter.lockedPages} pages locked; ${pages} more are beyond RLIMIT_MEMLOCK (${process.memlock} bytes)`);
     }
+    if (this.source.dmaBuffer !== undefined) return;
     if (!this.exempt) counter.lockedPages += pages;
     process.pinnedPages += pages;
   }

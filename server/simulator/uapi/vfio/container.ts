@@ -15,7 +15,14 @@ export class VfioContainer implements ContainerFile {
   constructor(
     readonly name: string,
     private readonly drivers: readonly BackendDriver[],
+    /** Counted from 1 as containers are opened. */
+    readonly serial: number,
   ) {}
+
+  /** Newest first. */
+  get members(): readonly VfioGroup[] {
+    return this.groups;
+  }
 
   /** VFG-26: all of its groups are without IOMMU, or none. */
   get noiommu(): boolean {
@@ -109,6 +116,12 @@ export class VfioContainer implements ContainerFile {
   private chosen(): Backend {
     if (this.backend === null) throw new Refusal('EINVAL', 'VFG-05', 'the container has no IOMMU back end yet (VFIO_SET_IOMMU)');
     return this.backend;
+  }
+
+  /** @throws Refusal EINVAL without a back end, ENOTTY of type1 (VFT-05) and of the one without IOMMU (VFG-27) */
+  unknownIoctl(): never {
+    this.chosen();
+    throw new Refusal('ENOTTY', 'VFT-05', 'the IOMMU back end has no such ioctl');
   }
 
   info(argsz: number): IommuInfo {

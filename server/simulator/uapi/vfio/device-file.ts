@@ -2,8 +2,20 @@
 import type { OpenFile } from '../process.js';
 import type { VfioDevice } from './registry.js';
 
-export class DeviceFile implements OpenFile {
+/** A file through which a device may be used: from its group, or its character device once that is bound (CDV-01). */
+export interface DeviceHolder extends OpenFile {
+  readonly vfioDevice: VfioDevice;
+  readonly isBound: boolean;
+  /** The file is the character device, so the caller speaks of iommufd's objects and not of groups. */
+  readonly byCdev: boolean;
+}
+
+export const isDeviceHolder = (file: OpenFile): file is DeviceHolder => file.kind === 'device' || file.kind === 'cdev';
+
+export class DeviceFile implements DeviceHolder {
   readonly kind = 'device';
+  readonly isBound = true;
+  readonly byCdev = false;
 
   constructor(
     readonly vfioDevice: VfioDevice,
@@ -25,6 +37,10 @@ export function opened(vfioDevice: VfioDevice, memory: () => MemorySource): void
 export function closed(vfioDevice: VfioDevice): boolean {
   if (vfioDevice.openCount === 1) vfioDevice.mediating?.closed();
   vfioDevice.openCount--;
+  if (vfioDevice.openCount === 0) {
+    vfioDevice.interrupts.reset();
+    vfioDevice.asleep = false;
+  }
   return vfioDevice.openCount === 0;
 }
 

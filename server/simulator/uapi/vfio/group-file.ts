@@ -35,11 +35,14 @@ export abstract class GroupFile implements OpenFile {
     return { flags: (viable ? GROUP_STATUS.VIABLE : 0) | (containerSet ? GROUP_STATUS.CONTAINER_SET : 0), viable, containerSet };
   }
 
+  /** Clear, QEMU refuses the group with "group N is not viable" (OLD-07). */
   protected abstract viable(): boolean;
   abstract setContainer(process: Process, containerFd: number): void;
   abstract unsetContainer(): void;
   abstract getDevice(process: Process, name: string): DeviceFile;
   abstract release(): void;
+  /** KVM wants to keep the group (VFG-24). @returns how it lets go. @throws Refusal EINVAL, EPERM */
+  abstract addExternalUser(): () => void;
 
   protected wantRawIo(process: Process): void {
     if (this.group.kind !== 'noiommu' || process.has('SYS_RAWIO')) return;
@@ -100,6 +103,20 @@ export class GroupFile2021 extends GroupFile {
     return new DeviceFile(found, () => this.deviceClosed(found));
   }
 
+  /** VFG-24: an external user counts like an open device. */
+  addExternalUser(): () => void {
+    const { group } = this;
+    if (group.users === 0) throw new Refusal('EINVAL', 'VFG-24', `group ${group.nodeName} is in no container`, group.subjects());
+    if (group.kind === 'noiommu') throw new Refusal('EPERM', 'VFG-28', 'a group without IOMMU is not for KVM', group.subjects());
+    if (!(group.container instanceof VfioContainer) || group.container.backend === null || !this.viable()) {
+      throw new Refusal('EINVAL', 'VFG-24', `group ${group.nodeName} is not viable, or its container has no IOMMU back end`, group.subjects());
+    }
+    group.users++;
+    return () => {
+      if (--group.users === 0) this.leave();
+    };
+  }
+
   private deviceClosed(device: VfioDevice): void {
     const last = closed(device);
     if (--this.group.users === 0) this.leave();
@@ -121,7 +138,7 @@ export class GroupFile2021 extends GroupFile {
   }
 }
 
-/** Since 5.19: joining a container takes DMA ownership of the group (VFG-14). */
+/** Since 5.19: joining a container takes DMA ownership of the group (VFG-14, OWN-42). */
 export class OwningGroupFile extends GroupFile {
   /** The descriptor, and every open device, which keeps the file alive (VFG-10, VFG-18). */
   private holders = 1;
@@ -186,6 +203,12 @@ export class OwningGroupFile extends GroupFile {
     this.wantRawIo(process);
     this.group.users++;
     opened(found, () => backend.memoryOf(this.group));
+  }
+
+  /** Now KVM holds the file itself, so the group stays open as long as KVM has it. */
+  addExternalUser(): () => void {
+    this.holders++;
+    return () => this.dropHolder();
   }
 
   private deviceClosed(device: VfioDevice): void {

@@ -4,46 +4,53 @@
  */
 import type { Permission } from '../../description.js';
 import { Refusal } from '../../errno.js';
-import type { Device, Kernel } from '../../kernel/core.js';
+import { attachRules } from '../../kernel/attach-history.js';
+import { AuxiliaryDomains } from '../../kernel/aux-domains.js';
+import type { Device, Kernel, PagingDomain } from '../../kernel/core.js';
+import { PasidNumbers } from '../../kernel/pasid-numbers.js';
 import { PAGE_SIZE, type PhysicalAddress } from '../../memory/address.js';
+import { wantNode } from '../device-nodes.js';
 import { isContainerFile, type ContainerFile, type DirtyPagesRequest, type DirtyRun, type DmaMapRequest, type DmaUnmapRequest, type IommufdContainer, type IommuInfo } from '../container.js';
 import type { OpenFile, Process } from '../process.js';
 import type { BackendDriver } from './backend.js';
 import { DIRTY_PAGES, DMA_MAP, DMA_UNMAP, GROUP_STATUS } from './constants.js';
 import { VfioContainer } from './container.js';
-import { DeviceFile } from './device-file.js';
+import { DeviceCalls } from './device-calls.js';
+import { DeviceFile, isDeviceHolder } from './device-file.js';
 import { GroupFile, GroupFile2021, leaveVfioContainer, OwningGroupFile, type GroupStatus } from './group-file.js';
 import type { MediatingDriver } from './mediating-driver.js';
+import { KvmDevice } from './kvm-device.js';
+import { MediatedDevices } from './mediated-devices.js';
 import { NoIommuDriver } from './noiommu.js';
-import { VfioRegistry, type VfioDevice, type VfioGroup } from './registry.js';
-import { AuxDomains } from './type1/attachment.js';
-import { Type1Driver } from './type1/type1.js';
+import { VfioRegistry, type VfioGroup } from './registry.js';
+import { Type1, Type1Driver } from './type1/type1.js';
 
 export { DIRTY_PAGES, DMA_MAP, DMA_UNMAP, EXTENSION, IOMMU_MODELS } from './constants.js';
 export { VfioContainer } from './container.js';
+export { DeviceCalls, type DeviceInfo } from './device-calls.js';
+export { FEATURE_FLAG, FEATURES } from './device-features.js';
+export { IRQ_SET } from './device-interrupts.js';
 export { DeviceFile } from './device-file.js';
 export { GroupFile, type GroupStatus } from './group-file.js';
 export { VfioRegistry, type VfioDevice, type VfioGroup } from './registry.js';
 export { Type1 } from './type1/type1.js';
 
-/** What VFIO_DEVICE_GET_INFO says. */
-export interface DeviceInfo {
-  readonly flags: number;
-  readonly regions: number;
-  readonly irqs: number;
-}
-
 export class VfioSubsystem {
   /** Shared with character devices: one registry per machine. */
   readonly registry: VfioRegistry;
-  readonly auxDomains = new AuxDomains();
+  /** ioctls of open devices. */
+  readonly deviceCalls: DeviceCalls;
+  readonly mediatedDevices: MediatedDevices;
   /** VFG-01: with CONFIG_IOMMUFD_VFIO_CONTAINER, what `/dev/vfio/vfio` opens. */
   iommufdContainers: (() => IommufdContainer) | null = null;
   private readonly drivers: readonly BackendDriver[];
   private opened = 0;
 
-  constructor(readonly kernel: Kernel) {
+  /** @param auxDomains those of the machine; without a machine its own */
+  constructor(readonly kernel: Kernel, readonly auxDomains = new AuxiliaryDomains(attachRules(kernel.profile), new PasidNumbers(), kernel.log)) {
     this.registry = new VfioRegistry(kernel, leaveVfioContainer);
+    this.deviceCalls = new DeviceCalls(kernel, this.registry);
+    this.mediatedDevices = new MediatedDevices(kernel, this.registry);
     this.drivers = [new Type1Driver(kernel, this.auxDomains), new NoIommuDriver(kernel)];
   }
 
@@ -51,11 +58,12 @@ export class VfioSubsystem {
 
   /** VFG-01. @returns a file descriptor */
   openContainer(process: Process, name = `container ${this.opened + 1}`): number {
+    wantNode(process, { path: '/dev/vfio/vfio', mode: '0666', rule: 'VFG-01' });
     this.opened++;
     if (this.kernel.profile.iommufd && this.kernel.buildOption('IOMMUFD_VFIO_CONTAINER') && this.iommufdContainers !== null) {
       return process.open(this.iommufdContainers());
     }
-    return process.open(new VfioContainer(name, this.drivers));
+    return process.open(new VfioContainer(name, this.drivers, this.opened));
   }
 
   apiVersion(process: Process, containerFd: number): number {
@@ -87,6 +95,15 @@ export class VfioSubsystem {
     return this.container(process, containerFd).dirtyPages(process, { argsz: DIRTY_PAGES.GET_SIZE, ...request });
   }
 
+  /** VFT-12: the PASID of its parent that a mediated device uses; null where it has none, or is in no container. */
+  borrowedPasid(device: Device): number | null {
+    const group = this.registry.groupOf(device);
+    const backend = group?.container instanceof VfioContainer ? group.container.backend : null;
+    if (device.kind !== 'mdev' || !(backend instanceof Type1)) return null;
+    const found = backend.state.domains.find(({ attachments }) => attachments.some((attachment) => attachment.group === group));
+    return found === undefined ? null : (this.auxDomains.of(found.domain, device.parent)?.pasid ?? null);
+  }
+
   // ---------------------------------------------------------------------------------------------- group
 
   /** Opens `/dev/vfio/N` of the device's group (VFG-10, OWN-40). @returns a file descriptor */
@@ -95,6 +112,7 @@ export class VfioSubsystem {
     if (group === undefined || (group.members.size === 0 && this.kernel.profile.ownership === 'dma-owner')) {
       throw new Refusal('ENODEV', 'VFG-10', `no device of the group of ${device.name} is bound to a VFIO driver`, [device.subject]);
     }
+    wantNode(process, { path: `/dev/vfio/${group.nodeName}`, mode: '0600', rule: 'VFG-10' }, [device.subject]);
     if (group.kind === 'noiommu' && !process.has('SYS_RAWIO')) throw new Refusal('EPERM', 'VFG-10', 'a group without IOMMU can be opened with CAP_SYS_RAWIO only', group.subjects());
     this.refuseSecondOpen(group);
     return process.open(this.kernel.profile.ownership === 'viability' ? new GroupFile2021(this.kernel, this.registry, group) : new OwningGroupFile(this.kernel, this.registry, group));
@@ -128,17 +146,6 @@ export class VfioSubsystem {
 
   // ---------------------------------------------------------------------------------------------- device
 
-  /** VFIO_DEVICE_GET_INFO of a PCI function: 9 regions, 5 interrupt indexes; RESET and PCI flags. */
-  deviceInfo(process: Process, deviceFd: number): DeviceInfo {
-    return this.infoOf(this.deviceFile(process, deviceFd).vfioDevice);
-  }
-
-  /** The same for a device that was opened some other way (CDV-01). */
-  infoOf({ device }: VfioDevice): DeviceInfo {
-    if (device.kind === 'platform') return { flags: DEVICE_FLAG.PLATFORM, regions: device.description.resources.length, irqs: 0 };
-    return { flags: DEVICE_FLAG.RESET | DEVICE_FLAG.PCI, regions: PCI_REGIONS, irqs: PCI_IRQS };
-  }
-
   deviceFile(process: Process, deviceFd: number): DeviceFile {
     const file = process.file(deviceFd);
     if (!(file instanceof DeviceFile)) throw wrongFile(file, 'a VFIO device');
@@ -147,14 +154,7 @@ export class VfioSubsystem {
 
   /** Takes the driver off. @returns 'blocked' when the driver's remove waits for the user to close the device (VFG-23) */
   unbind(device: Device): 'done' | 'blocked' {
-    try {
-      this.kernel.unbind(device);
-      return 'done';
-    } catch (refusal) {
-      if (!(refusal instanceof Refusal) || refusal.rule !== 'VFG-23') throw refusal;
-      this.registry.deviceOf(device)!.waiting.push(() => this.kernel.unbind(device));
-      return 'blocked';
-    }
+    return this.registry.attempt(device, () => this.kernel.unbind(device));
   }
 
   // ---------------------------------------------------------------------------------------------- mediating drivers
@@ -182,7 +182,44 @@ export class VfioSubsystem {
     return driver;
   }
 
+  /**
+   * `vfio_group_iommu_domain`, by which a driver of 2021 would have learnt the PASID of its mediated device (VFT-67).
+   * @throws Refusal ENODEV for a group that no domain translates for; ENOSYS where it is not exported
+   */
+  groupIommuDomain(device: Device): { readonly domain: PagingDomain; readonly pasid: number | null } {
+    if (!this.kernel.profile.groupDomainExported) throw new Refusal('ENOSYS', 'VFT-67', 'this kernel exports no vfio_group_iommu_domain');
+    const group = this.registry.groupOf(device);
+    const backend = group?.container instanceof VfioContainer ? group.container.backend : null;
+    if (group === undefined || backend === null) throw new Refusal('EINVAL', 'VFT-67', `the group of ${device.name} is in no container with an IOMMU back end`, [device.subject]);
+    const found = backend instanceof Type1 ? backend.domainOf(group) : null;
+    if (found === null) throw new Refusal('ENODEV', 'VFT-67', `no IOMMU domain translates for the group of ${device.name}`, [device.subject]);
+    const parent = device.kind === 'mdev' ? device.parent : device;
+    return { domain: found, pasid: this.auxDomains.of(found, parent)?.pasid ?? null };
+  }
+
+  // ---------------------------------------------------------------------------------------------- KVM
+
+  /** KVM_CREATE_DEVICE(KVM_DEV_TYPE_VFIO). @returns a file descriptor */
+  openKvmDevice(process: Process): number {
+    return process.open(new KvmDevice());
+  }
+
+  /** KVM_DEV_VFIO_GROUP_ADD and KVM_DEV_VFIO_GROUP_DEL (VFG-24). */
+  kvmGroup(process: Process, kvmFd: number, groupFd: number, action: 'add' | 'remove'): void {
+    const file = process.file(kvmFd);
+    if (!(file instanceof KvmDevice)) throw wrongFile(file, "KVM's VFIO device");
+    file[action](this.group(process, groupFd));
+  }
+
   // ---------------------------------------------------------------------------------------------- files
+
+  /** An ioctl that no file of VFIO or iommufd has. @throws Refusal always */
+  unknownIoctl(process: Process, fd: number): never {
+    const file = process.file(fd);
+    if (file instanceof VfioContainer) file.unknownIoctl();
+    if (isDeviceHolder(file)) this.deviceCalls.open(process, fd);
+    throw new Refusal('ENOTTY', file.kind === 'iommufd' ? 'CMP-05' : 'VFG-17', `a file of kind ${file.kind} has no such ioctl`);
+  }
 
   /** @throws Refusal EBADF; VFG-17: ENOTTY for a file that knows no container ioctls */
   private container(process: Process, fd: number): ContainerFile {
@@ -199,10 +236,6 @@ export class VfioSubsystem {
 }
 
 const INFO_BUFFER = 4096;
-const DEVICE_FLAG = { RESET: 1, PCI: 2, PLATFORM: 4 } as const;
-const PCI_REGIONS = 9;
-const PCI_IRQS = 5;
-
 type Optional<T, K extends keyof T> = Omit<T, K> & Partial<Pick<T, K>>;
 
 const pagesIn = (size: bigint): number => Number((size + PAGE_SIZE - 1n) / PAGE_SIZE);

@@ -21,6 +21,10 @@ export class MediatingDriver {
     readonly listens: boolean,
   ) {}
 
+  get heldPages(): number {
+    return this.held.size;
+  }
+
   pin(iova: bigint, pages: number, permission: Permission): readonly PhysicalAddress[] {
     const memory = this.memory!;
     const found = memory.pinPages(iova, pages, permission);

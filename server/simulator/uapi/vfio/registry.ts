@@ -6,6 +6,7 @@ import { Refusal } from '../../errno.js';
 import type { Device, DriverListener, Group, Kernel } from '../../kernel/core.js';
 import { isVfioDriver, VIABLE_DRIVERS } from '../../kernel/drivers.js';
 import type { ContainerFile, DeviceBinding, RegistrationKind } from '../container.js';
+import { DeviceInterrupts } from './device-interrupts.js';
 import { MediatingDriver } from './mediating-driver.js';
 
 /** `struct vfio_device`: a device whose driver registered it. */
@@ -21,6 +22,9 @@ export interface VfioDevice {
   binding: DeviceBinding | null;
   /** The vendor's driver of a mediated device, which pins for its guest. */
   readonly mediating: MediatingDriver | null;
+  readonly interrupts: DeviceInterrupts;
+  /** Its user put it to sleep (VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY). */
+  asleep: boolean;
   /** What waits for the last close: the driver's remove (VFG-23). */
   readonly waiting: (() => void)[];
   /** Its driver is being removed, and nobody can open it any more. */
@@ -100,14 +104,12 @@ export class VfioRegistry implements DriverListener {
     return device.group === null ? undefined : this.byGroup.get(device.group);
   }
 
-  /** MDV-05: every mediated device is alone in a group made for it, which no IOMMU knows. */
+  /** MDV-05: every mediated device is alone in a group made for it, which no IOMMU knows. Whether that is a group at all: ARG-01 says no, ARG-03 yes (THR-07). */
   addMediated(device: Device): void {
     if (device.kind !== 'mdev') return;
-    if (device.group === null) {
-      const group = this.kernel.createGroup([device], null);
-      // GRL-10: the mdev core made the group then; VFIO does now, and says nothing.
-      if (this.kernel.profile.mediated === 'external-domain') this.kernel.log.push(`vfio_mdev ${device.name}: MDEV: group_id = ${group.id}`);
-    }
+    const group = device.group ?? this.kernel.createGroup([device], null);
+    // GRL-10: the mdev core made the group then; VFIO does now, and says nothing.
+    if (this.kernel.profile.mediated === 'external-domain') this.kernel.log.push(`vfio_mdev ${device.name}: MDEV: group_id = ${group.id}`);
     // MDV-07: kinds that borrow the parent's IOMMU need an interface that went away with the external domain.
     const borrows = device.description.kind === 'parent-aux' || device.description.kind === 'parent-rid';
     if (borrows && this.kernel.profile.mediated === 'emulated-group') return;
@@ -156,7 +158,7 @@ export class VfioRegistry implements DriverListener {
     if (registered === undefined) return;
     if (registered.openCount + registered.cdevFiles > 0) {
       registered.leaving = this.kernel.profile.ownership === 'dma-owner';
-      this.kernel.log.push(`vfio-pci ${device.name}: No device request channel registered, blocked until released by user`);
+      this.kernel.log.push(`vfio-pci ${device.name}: ${registered.interrupts.relaysRequests ? 'Relaying device request to user (#0)' : 'No device request channel registered, blocked until released by user'}`);
       throw new Refusal('EBUSY', 'VFG-23', `${device.name} is open: the driver's remove waits until its user closes it`, [device.subject]);
     }
     if (this.kernel.profile.ownership === 'viability' && registered.group.users > 0 && registered.group.members.size === 1) {
@@ -165,13 +167,29 @@ export class VfioRegistry implements DriverListener {
     this.unregister(registered);
   }
 
+  /**
+   * VFG-23: tries, and when it must wait for the user of the device, again whenever he lets go of something.
+   * @returns 'blocked' while it waits. @throws Refusal for any other reason
+   */
+  attempt(device: Device, act: () => void): 'done' | 'blocked' {
+    try {
+      act();
+      return 'done';
+    } catch (refusal) {
+      const registered = this.byDevice.get(device);
+      if (!(refusal instanceof Refusal) || refusal.rule !== 'VFG-23' || registered === undefined) throw refusal;
+      registered.waiting.push(() => this.attempt(device, act));
+      return 'blocked';
+    }
+  }
+
   // ---------------------------------------------------------------------------------------------- members
 
   private register(device: Device): void {
     const kind = this.kindOf(device);
     const group = this.groupFor(device, kind);
     const mediating = device.kind === 'mdev' ? new MediatingDriver(device, device.description.kind !== 'software-no-dma') : null;
-    const registered: VfioDevice = { device, kind, group, openCount: 0, cdevFiles: 0, binding: null, mediating, waiting: [], leaving: false };
+    const registered: VfioDevice = { device, kind, group, openCount: 0, cdevFiles: 0, binding: null, mediating, interrupts: new DeviceInterrupts(device, this.kernel.profile.errorInterrupts), asleep: false, waiting: [], leaving: false };
     group.members.add(registered);
     this.byDevice.set(device, registered);
   }

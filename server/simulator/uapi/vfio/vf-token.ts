@@ -7,6 +7,12 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 /** The current token of a physical function, once somebody gave one. */
 const tokens = new WeakMap<VfioDevice, string>();
 
+/** VFIO_DEVICE_FEATURE_PCI_VF_TOKEN of a physical function. @throws Refusal EINVAL */
+export function setToken(pf: VfioDevice, token: string): void {
+  if (!UUID.test(token)) throw new Refusal('EINVAL', 'VFG-30', 'the token is no UUID', [pf.device.subject]);
+  tokens.set(pf, token.toLowerCase());
+}
+
 /** @throws Refusal ENODEV, EINVAL, EACCES */
 export function matchByName(registry: VfioRegistry, group: VfioGroup, text: string): VfioDevice {
   const [name, ...options] = text.split(' ');

@@ -3,17 +3,18 @@
  * fails names the errno; everything done before it is undone.
  */
 import { Refusal } from '../../../errno.js';
+import type { AuxiliaryDomains } from '../../../kernel/aux-domains.js';
 import type { Device, PagingDomain } from '../../../kernel/core.js';
 import type { Process } from '../../process.js';
 import { isOn, type VfioGroup } from '../registry.js';
-import { AuxAttachment, HardwareAttachment, ParentAttachment, type Attachment, type AuxDomains } from './attachment.js';
+import { AuxAttachment, HardwareAttachment, ParentAttachment, type Attachment } from './attachment.js';
 import { apertureConflicts, reservedConflict, withinAperture, withoutReserved, type IovaList } from './iova-list.js';
 import type { Mapping } from './mapping.js';
 import { mapPinned, pinAndMap, unpin } from './pinning.js';
 import type { HardwareDomain, Type1State } from './state.js';
 
 /** VFT-10 .. VFT-14: the domain is chosen by the bus of the group, and mediated devices are asked what they are. */
-export function attachGroup2021(state: Type1State, group: VfioGroup, process: Process, aux: AuxDomains): void {
+export function attachGroup2021(state: Type1State, group: VfioGroup, process: Process, aux: AuxiliaryDomains): void {
   refuseDuplicate(state, group, 'VFT-10'); // step 1
   const devices = group.iommuGroup.devices;
   if (new Set(devices.map((device) => device.bus)).size > 1) { // step 3
@@ -22,7 +23,7 @@ export function attachGroup2021(state: Type1State, group: VfioGroup, process: Pr
   const mediated = devices[0]?.bus === 'mdev'; // step 4
   const parent = mediated ? commonIommuDevice(devices) : null;
   if (mediated && parent === null) return joinSoftwareGroups(state, group, 'external domain');
-  const attachment = parent === null ? new HardwareAttachment(state.kernel, group, devices[0]!) : borrowingAttachment(group, parent, aux);
+  const attachment = parent === null ? new HardwareAttachment(group, devices[0]!) : borrowingAttachment(group, parent, aux);
   const domain = allocateDomain(state, attachment); // step 5
   if (state.nesting) enableNesting(state, domain); // step 6
   attachToNewDomain(state, attachment, domain, process, {
@@ -39,7 +40,7 @@ export function attachGroup(state: Type1State, group: VfioGroup, process: Proces
   refuseDuplicate(state, group, 'VFT-15'); // step 2
   if (group.kind === 'emulated') return joinSoftwareGroups(state, group, 'emulated groups'); // step 3
   const devices = group.iommuGroup.devices;
-  const attachment = new HardwareAttachment(state.kernel, group, devices[0]!);
+  const attachment = new HardwareAttachment(group, devices[0]!);
   const domain = allocateDomain(state, attachment); // step 4
   if (state.nesting) enableNesting(state, domain); // step 5
   attachToNewDomain(state, attachment, domain, process, {
@@ -92,10 +93,9 @@ function commonIommuDevice(devices: readonly Device[]): Device | null {
   return parents.size === 1 && parent !== undefined ? parent : null;
 }
 
-function borrowingAttachment(group: VfioGroup, parent: Device, aux: AuxDomains): Attachment {
-  const [first] = group.iommuGroup.devices;
-  return first?.kind === 'mdev' && first.description.kind === 'parent-aux' ? new AuxAttachment(group, parent, aux) : new ParentAttachment(group, parent);
-}
+/** FEA-05: what is done to the parent hangs on a feature that its driver could switch on (MDV-08), which nobody tells VFIO. */
+const borrowingAttachment = (group: VfioGroup, parent: Device, aux: AuxiliaryDomains): Attachment =>
+  (parent.features?.has('aux') ? new AuxAttachment(group, parent, aux) : new ParentAttachment(group, parent));
 
 /**
  * The special path of the 2021 discussion, which has a better name today: no IOMMU domain is made and nothing will be
@@ -116,7 +116,7 @@ function allocateDomain(state: Type1State, attachment: Attachment): PagingDomain
   }
 }
 
-/** Nesting was an attribute of the domain; only SMMU and, with nested mode in every unit, VT-d of 2021 had it. @throws Refusal; the domain is freed then */
+/** NST-02: nesting was an attribute of the domain; only SMMU and, with nested mode in every unit, VT-d of 2021 had it. @throws Refusal; the domain is freed then */
 function enableNesting(state: Type1State, domain: PagingDomain): void {
   const { architecture, nested, name } = domain.unit.description;
   const vtd2021 = architecture === 'vtd' && state.kernel.profile.mediated === 'external-domain';
@@ -148,7 +148,7 @@ function noInterruptIsolation(state: Type1State, attachment: Attachment): Refusa
   return new Refusal('EPERM', rule, `interrupts of group ${attachment.group.nodeName} are not isolated: no interrupt remapping, and allow_unsafe_interrupts is off`, attachment.group.subjects());
 }
 
-/** VFT-10 step 15: the group moves to the newest domain that fits and takes it. @returns it, or null */
+/** VFT-10 step 15, COH-04: the group moves to the newest domain that fits and takes it. @returns it, or null */
 function joinExisting(state: Type1State, attachment: Attachment, fresh: HardwareDomain): HardwareDomain | null {
   const alike = state.domains.filter((each) => sameOperations(each, fresh) && each.coherent === fresh.coherent);
   for (const existing of alike) {

@@ -1,8 +1,9 @@
 /** VFIO_IOMMU_DIRTY_PAGES (section 2.8). */
 import { Refusal } from '../../../errno.js';
-import { ADDRESS_MAX, hex, PAGE_SHIFT } from '../../../memory/address.js';
+import { ADDRESS_MAX, hex } from '../../../memory/address.js';
 import type { DirtyPagesRequest, DirtyRun } from '../../container.js';
 import { DIRTY_PAGES } from '../constants.js';
+import { readDirty } from './dirty-runs.js';
 import type { Type1State } from './state.js';
 import { checkBitmapSize } from './unmap.js';
 
@@ -40,9 +41,7 @@ function bitmap(state: Type1State, request: DirtyPagesRequest): readonly DirtyRu
   const range = { start: request.iova, last: request.iova + request.size - 1n };
   const runs: DirtyRun[] = [];
   for (const { value: mapping } of state.mappings.overlapping(range)) {
-    const everything = state.nonPinningGroups > 0 && mapping.iommuMapped;
-    const before = Number((mapping.iova - range.start) >> BigInt(PAGE_SHIFT));
-    for (const run of mapping.dirty?.runs(0, mapping.pageOf(mapping.range.last), everything) ?? []) runs.push({ first: run.first + before, last: run.last + before });
+    runs.push(...readDirty(state, mapping, range.start));
     mapping.dirty?.reset(mapping.externalPins.keys());
   }
   return runs;

@@ -77,6 +77,7 @@ function moveAccounting(mapping: Mapping, process: Process): void {
 
 /** VFT-40: with a hardware domain, pin and map at once; else only remember. */
 function record(state: Type1State, process: Process, range: AddressRange, request: DmaMapRequest): void {
+  // VFT-44: what was asked for is what the IOMMU allows; snooping is the domain's.
   const permission = { read: (request.flags & DMA_MAP.READ) !== 0, write: (request.flags & DMA_MAP.WRITE) !== 0 };
   const mapping = new Mapping(range, request.vaddr, permission, process, process.has('IPC_LOCK'), request.origin);
   if (state.domains.length > 0) {

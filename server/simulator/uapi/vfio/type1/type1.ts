@@ -1,6 +1,7 @@
 /** vfio_iommu_type1: the one IOMMU driver of VFIO on x86 and Arm. */
 import { Refusal } from '../../../errno.js';
-import type { Kernel } from '../../../kernel/core.js';
+import type { AuxiliaryDomains } from '../../../kernel/aux-domains.js';
+import type { Kernel, PagingDomain } from '../../../kernel/core.js';
 import type { KernelProfile } from '../../../kernel/profile.js';
 import type { DirtyPagesRequest, DirtyRun, DmaMapRequest, DmaUnmapRequest, IommuInfo, MediatedMemory } from '../../container.js';
 import type { Backend, BackendDriver } from '../backend.js';
@@ -8,7 +9,6 @@ import { EXTENSION } from '../constants.js';
 import type { Process } from '../../process.js';
 import type { VfioGroup } from '../registry.js';
 import { attachGroup, attachGroup2021 } from './attach.js';
-import type { AuxDomains } from './attachment.js';
 import { detachGroup, release } from './detach.js';
 import { dirtyPages } from './dirty.js';
 import { pinPages, readWrite, unpinPages } from './external-pins.js';
@@ -22,7 +22,7 @@ export class Type1Driver implements BackendDriver {
 
   constructor(
     private readonly kernel: Kernel,
-    private readonly aux: AuxDomains,
+    private readonly aux: AuxiliaryDomains,
   ) {}
 
   offers(extension: number): number {
@@ -48,13 +48,18 @@ function staticExtension(profile: KernelProfile, extension: number): number | un
 export class Type1 implements Backend {
   constructor(
     readonly state: Type1State,
-    private readonly aux: AuxDomains,
+    private readonly aux: AuxiliaryDomains,
   ) {}
 
   checkExtension(extension: number): number {
     if (extension === EXTENSION.DMA_CC) return this.state.domains.every((each) => each.coherent) ? 1 : 0;
     if (extension === EXTENSION.UPDATE_VADDR && this.state.kernel.profile.vaddrUpdate === 'no-emulated') return this.state.softwareGroups.size === 0 ? 1 : 0;
     return staticExtension(this.state.kernel.profile, extension) ?? 0;
+  }
+
+  /** The domain that translates for a group; null for one that no IOMMU translates for (VFT-67). */
+  domainOf(group: VfioGroup): PagingDomain | null {
+    return this.state.domains.find((each) => each.attachments.some((attachment) => attachment.group === group))?.domain ?? null;
   }
 
   attach(group: VfioGroup, process: Process): void {

@@ -7,6 +7,7 @@ import type { Process } from '../../process.js';
 import type { VfioGroup } from '../registry.js';
 import type { Mapping } from './mapping.js';
 import { unmapAndRecount, unpin } from './pinning.js';
+import { readDirty } from './dirty-runs.js';
 import type { Type1State } from './state.js';
 
 /** How often type1 tells the mediating drivers to let go of one mapping before it gives up. */
@@ -29,6 +30,7 @@ export function unmap(state: Type1State, process: Process, request: DmaUnmapRequ
     if (state.version === 1 && mapping.iova < range.start) break; // VFT-50
     if (state.kernel.profile.mediated === 'external-domain' && mapping.process !== process) break;
     drainPins(state, mapping);
+    request.bitmap?.data?.push(...readDirty(state, mapping, range.start));
     removeMapping(state, mapping);
     unmapped += mapping.size;
   }

@@ -1,0 +1,24 @@
+/** The request behind "Compare Models". */
+import { DocumentState, URI, UriUtils } from 'langium';
+import type { LangiumSharedServices } from 'langium/lsp';
+import { RequestType, type Connection } from 'vscode-languageserver';
+import { compare } from '../analysis/compare/compare.js';
+import { DEFAULT_MODELS, MODEL_SYNTAX, modelNamed } from '../analysis/compare/models.js';
+import { COMPARE_REQUEST, isModelPair, type CompareParams, type CompareResult } from '../protocol-compare.js';
+import type { AnalysisStore } from './analysis-store.js';
+
+export function addCompareRequest(connection: Connection, shared: LangiumSharedServices, store: AnalysisStore): void {
+  connection.onRequest(new RequestType<CompareParams, CompareResult, void>(COMPARE_REQUEST), (params) => compared(shared, store, params));
+}
+
+async function compared(shared: LangiumSharedServices, store: AnalysisStore, { uri, models = DEFAULT_MODELS }: CompareParams): Promise<CompareResult> {
+  const [left, right] = isModelPair(models) ? models.map(modelNamed) : [];
+  if (!left || !right) return { error: `A model is ${MODEL_SYNTAX}.` };
+  const parsed = URI.parse(uri);
+  const document = shared.workspace.LangiumDocuments.getDocument(parsed);
+  if (document === undefined) return { error: 'The file is not open.' };
+  await shared.workspace.DocumentBuilder.waitUntil(DocumentState.Linked, parsed);
+  const { analysis, places } = store.of(document);
+  const file = { uri, version: document.textDocument.version, title: UriUtils.basename(parsed) };
+  return { comparison: compare({ ...file, description: analysis.description, hosts: analysis.report.hosts, places }, [left, right]) };
+}

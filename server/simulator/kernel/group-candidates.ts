@@ -1,0 +1,117 @@
+/** Whose group the kernel asks for at boot, in which order, behind which unit, and why nobody asks for that of the others. */
+import type { FunctionDescription, HostDescription, IommuDescription, PlatformDeviceDescription, SubjectId } from '../description.js';
+import type { AliasKnowledge } from '../fabric/aliases.js';
+import { streamIds, withIdMaps } from '../fabric/id-maps.js';
+import { groupBy } from '../fabric/multimap.js';
+import { addressText } from '../fabric/pci-address.js';
+import type { Topology } from '../fabric/topology.js';
+import { assignUnits, type UnitMap } from '../fabric/units.js';
+import type { HostReport } from '../report.js';
+import type { Candidate } from './group-callbacks.js';
+import { groupsFormAtDriverProbe } from './iommu-detection.js';
+import type { KernelProfile } from './profile.js';
+
+export interface CandidateContext {
+  readonly host: HostDescription;
+  readonly topology: Topology;
+  readonly profile: KernelProfile;
+  readonly aliases: AliasKnowledge;
+  /** Units in use. */
+  readonly active: readonly IommuDescription[];
+}
+
+/** The unit of each function and platform device. */
+export function unitsOfDevices({ host, topology, aliases, active, profile }: CandidateContext): UnitMap {
+  const units = new Map([...withIdMaps(topology, active, assignUnits(topology, active), aliases), ...platformUnits(host, active)]);
+  if (!profile.vmdAliases) for (const fn of topology.functions) if (fn.behindVmd !== undefined) units.delete(fn.id);
+  return units;
+}
+
+/** GRD-20: the unit that a device names; GRD-22: one that names units of two drivers has none (EINVAL). */
+function platformUnits(host: HostDescription, active: readonly IommuDescription[]): Map<SubjectId, IommuDescription> {
+  const byId = new Map(active.map((unit) => [unit.id, unit]));
+  return new Map(host.platformDevices.flatMap((device): [SubjectId, IommuDescription][] => {
+    const unit = byId.get(device.iommu ?? '') ?? active.find(({ covers }) => covers !== 'rest' && covers.includes(device.id));
+    return unit === undefined || namesTwoDrivers(device, unit, byId) ? [] : [[device.id, unit]];
+  }));
+}
+
+const namesTwoDrivers = ({ furtherIommus = [] }: PlatformDeviceDescription, { architecture }: IommuDescription, units: ReadonlyMap<SubjectId, IommuDescription>): boolean =>
+  furtherIommus.some((id) => units.get(id) !== undefined && units.get(id)!.architecture !== architecture);
+
+/** Drivers that look at stream IDs at all. */
+const USES_STREAM_IDS: ReadonlySet<IommuDescription['architecture']> = new Set(['smmuv2', 'smmuv3', 'dart', 'mediatek', 'tegra-smmu']);
+
+/** All devices with a unit: platform devices as described, then functions in the order in which they are found. */
+export function candidates({ host, topology, aliases }: CandidateContext, units: UnitMap): Candidate[] {
+  const platform = host.platformDevices.filter(({ id }) => units.has(id)).map((description): Candidate => ({
+    id: description.id, name: description.name, logName: `platform ${description.name}`, device: { kind: 'platform', description }, unit: units.get(description.id)!, streamIds: description.streamIds,
+  }));
+  const functions = topology.functions.filter(({ id }) => units.has(id)).map((fn): Candidate => {
+    const unit = units.get(fn.id)!;
+    return { id: fn.id, name: fn.name, logName: `pci ${addressText(fn.address)}`, device: { kind: 'pci', fn }, unit, streamIds: USES_STREAM_IDS.has(unit.architecture) ? streamIds(topology, fn, unit, aliases) : [] };
+  });
+  return [...platform, ...functions];
+}
+
+const BRIDGE_CLASS = 0x0604;
+
+/** The port driver of PCI is asked about every bridge, also about those that it does not want. */
+const isBridge = (fn: FunctionDescription): boolean => fn.buses !== undefined || fn.type.endsWith('port') || fn.type.endsWith('bridge') || (fn.classCode ?? 0) >> 8 === BRIDGE_CLASS;
+
+/** What has happened to a device by the time that owners start. */
+type Probing = 'as a bridge' | 'at boot' | 'by a binding' | 'never';
+
+function probingOf({ device, id }: Candidate, bound: ReadonlySet<SubjectId>): Probing {
+  if (device.kind === 'pci' && isBridge(device.fn)) return 'as a bridge';
+  const description = device.kind === 'pci' ? device.fn : device.description;
+  if (description.driver !== null || (device.kind === 'pci' && device.fn.probed === true)) return 'at boot';
+  return bound.has(id) ? 'by a binding' : 'never';
+}
+
+export interface ProbeOrder {
+  readonly order: readonly Candidate[];
+  /** Devices that get a group when a driver first probes them, and not before (GRL-07). */
+  readonly waiting: readonly Candidate[];
+}
+
+/**
+ * The order in which the kernel asks for groups: platform devices; functions that are there at boot, bus by bus (for each unit anew where
+ * every unit scans, GRL-06); what drivers bring up later: functions behind VMD, virtual functions (GRP-21); last what drivers make known
+ * by binding (GRL-07), bridges first because their driver comes first.
+ */
+export function probeOrder(all: readonly Candidate[], { host, active, profile }: CandidateContext): ProbeOrder {
+  const bound = new Set(host.bindings.map(({ device }) => device));
+  const position = new Map(active.map((unit, index) => [unit, index]));
+  const late: Readonly<Record<Probing, number>> = { 'as a bridge': active.length + 2, 'at boot': active.length + 3, 'by a binding': active.length + 4, never: Infinity };
+  const rank = (candidate: Candidate): number => {
+    const { device, unit } = candidate;
+    if (groupsFormAtDriverProbe(unit, profile.release)) return late[probingOf(candidate, bound)];
+    if (device.kind === 'platform') return -1;
+    if (device.fn.virtualFunction !== undefined) return active.length + 1;
+    if (device.fn.behindVmd !== undefined) return active.length;
+    return profile.busScan === 'per-unit' ? position.get(unit)! : 0;
+  };
+  const byRank = groupBy(all, rank);
+  const waiting = byRank.get(Infinity) ?? [];
+  byRank.delete(Infinity);
+  return { order: [...byRank.keys()].sort((a, b) => a - b).flatMap((key) => byRank.get(key)!), waiting };
+}
+
+/** Devices behind no unit. @param units of those in use @param failures units that gave up, with the device that it was about */
+export function withoutUnit(context: CandidateContext, units: UnitMap, failures: ReadonlyMap<IommuDescription, string>): HostReport['ungrouped'] {
+  const { host, active } = context;
+  const described = unitsOfDevices({ ...context, active: host.iommus });
+  const usual = host.iommus.length === 0 ? 'the host has no IOMMU' : active.length === 0 ? 'the IOMMU is switched off on the command line or in the kernel' : 'no IOMMU unit covers it';
+  const byId = new Map(host.iommus.map((unit) => [unit.id, unit]));
+  const why = (device: FunctionDescription | PlatformDeviceDescription): string => {
+    const unit = described.get(device.id);
+    if (unit?.withoutDriver === true) return `${unit.name} has no driver in this kernel: a driver that binds to the device is asked to come again (EPROBE_DEFER), and when the waiting ends it goes on without an IOMMU`; // GRD-22
+    const failedFor = unit === undefined ? undefined : failures.get(unit);
+    if (failedFor !== undefined) return `the driver of ${unit!.name} gave up: it could find no group for ${failedFor} (EINVAL), and such an error ends the registration of the unit`; // GRL-07
+    const named = 'streamIds' in device ? byId.get(device.iommu ?? '') : undefined;
+    if ('streamIds' in device && named !== undefined && namesTwoDrivers(device, named, byId)) return 'it names IOMMU units of two drivers, which the kernel refuses (EINVAL)'; // GRD-22
+    return usual;
+  };
+  return [...host.functions, ...host.platformDevices].filter(({ id }) => !units.has(id)).map((device) => ({ device: device.id, why: why(device) }));
+}

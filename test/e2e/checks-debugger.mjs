@@ -1,0 +1,71 @@
+/** The debugger: what a person does with the scenario of `workspace/steps.iommu`. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+
+const SOON = 30_000;
+const text = readFileSync(new URL('workspace/steps.iommu', import.meta.url), 'utf8').split('\n');
+/** Line number, counted from 1, of the first line with a text. */
+const lineOf = (part) => text.findIndex((line) => line.includes(part)) + 1;
+
+const callStack = (page) => page.locator('.debug-call-stack .monaco-list-row');
+const variable = (page, name) => page.locator('.debug-variables .monaco-list-row', { hasText: name });
+
+/** Waits until the top frame of the call stack has a text. */
+const stoppedAt = (page, what) => callStack(page).filter({ hasText: what }).first().waitFor({ timeout: SOON });
+
+/** Events of the first DMA that one can tell apart, in order. */
+const WALK = [/sends a write/, /passes it upstream/, /root complex/, /ivhd0 gets/, /device table entry/];
+
+/** Opens a scope or a variable that is closed. */
+async function unfold(workbench, locator) {
+  await locator.first().waitFor({ timeout: SOON });
+  if (await locator.first().getAttribute('aria-expanded') === 'false') await workbench.click(locator.first().locator('.monaco-tl-twistie'));
+}
+
+export const DEBUGGER_CHECKS = [
+  ['debugger: a breakpoint is set on a DMA', async ({ workbench, page }) => {
+    await workbench.openFile('steps.iommu');
+    await workbench.goToLine(lineOf('dma gpu write 0x10_1000'));
+    await page.keyboard.press('F9');
+    await workbench.editor.locator('.codicon-debug-breakpoint, .codicon-debug-breakpoint-unverified').first().waitFor({ timeout: SOON });
+  }],
+  ['debugger: F5 stops before the first step, without launch.json', async ({ workbench, page }) => {
+    await workbench.goToLine(lineOf('scenario "one mapping"'));
+    await page.keyboard.press('F5');
+    await page.locator('.debug-toolbar').waitFor({ timeout: 60_000 });
+    await workbench.command('View: Show Run and Debug', 'Show Run and Debug');
+    await stoppedAt(page, 'unbind audio');
+  }],
+  ['debugger: F5 continues to the breakpoint', async ({ workbench, page }) => {
+    await page.keyboard.press('F5');
+    await stoppedAt(page, 'dma gpu write 0x10_1000');
+    await workbench.editor.locator('.debug-top-stack-frame-line').first().waitFor({ timeout: SOON });
+  }],
+  ['debugger: the variables show the mappings', async ({ workbench, page, screenshot }) => {
+    await unfold(workbench, variable(page, /^Mappings/));
+    await unfold(workbench, page.locator('.debug-variables .monaco-list-row', { hasText: /1 mapping/ }).first());
+    await page.locator('.debug-variables .monaco-list-row', { hasText: /0x100000 64KiB rw/ }).first().waitFor({ timeout: SOON });
+    await screenshot('10-debugger');
+  }],
+  ['debugger: a step into a DMA is its walk, event by event', async ({ page, screenshot }) => {
+    for (const event of WALK) {
+      await page.keyboard.press('F11');
+      await stoppedAt(page, event);
+    }
+    await variable(page, /entry = device table entry/).first().waitFor({ timeout: SOON });
+    await screenshot('11-debugger-walk');
+  }],
+  ['debugger: it steps out, and back', async ({ workbench, page }) => {
+    await page.keyboard.press('Shift+F11');
+    await stoppedAt(page, 'dma gpu write 0x20_0000');
+    await workbench.click(page.locator('.debug-toolbar .codicon-debug-step-back'));
+    await stoppedAt(page, 'dma gpu write 0x10_1000');
+    assert.equal(await callStack(page).filter({ hasText: '0x20_0000' }).count(), 0);
+  }],
+  ['debugger: it ends, and the console has what the kernel logged', async ({ workbench, page }) => {
+    await page.keyboard.press('F5');
+    await page.locator('.debug-toolbar').waitFor({ state: 'hidden', timeout: SOON });
+    await workbench.command('View: Debug Console', 'Debug Console').catch(() => {});
+    await page.locator('.repl .monaco-list-row', { hasText: 'IO_PAGE_FAULT' }).first().waitFor({ timeout: SOON });
+  }],
+];
