@@ -99,7 +99,7 @@ function boxSvg({ x, y, width, height, kind, label, fake }: BoxView, summary: st
     words === '' ? '' : `<text x="${middle}" y="${y + at}" text-anchor="middle" font-size="${size}" font-weight="${weight}" fill="${fill}">${escape(shorten(words, size))}</text>`;
   return [
     `<g${mark === 'gone' ? ' opacity="0.55"' : ''}><rect x="${x}" y="${y}" width="${width}" height="${height}" rx="6" fill="${COLOURS.box}" stroke="${colourOf(mark, fake)}" stroke-width="${mark === 'made' ? 2.6 : 1.2}"${dash}/>`,
-    line(14, kind, 10, 400, COLOURS.faint), line(30, label, 12.5, 600, COLOURS.ink), line(44, summary, 9.5, 400, COLOURS.faint), '</g>',
+    line(13, kind, 10, 400, COLOURS.faint), line(29, label, 12.5, 600, COLOURS.ink), line(42, summary, 9.5, 400, COLOURS.faint), '</g>',
   ].join('');
 }
 

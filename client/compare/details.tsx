@@ -18,7 +18,7 @@ export function Details({ comparison, run, row, box, reveal, goTo }: Properties)
   const { differences, sides, place, text } = run.rows[row]!;
   return (
     <div class="details" role="region" aria-label="About this step" tabindex={0} data-scrolls>
-      <h3>{place ? <button type="button" class="link" onClick={() => reveal(place, true)}>Line {place.range.start.line + 1}</button> : `Step ${row + 1}`}: <code>{text}</code></h3>
+      <h2>{place ? <button type="button" class="link" onClick={() => reveal(place, true)}>Line {place.range.start.line + 1}</button> : `Step ${row + 1}`}: <code>{text}</code></h2>
       {run.notes.map((note) => <p key={note} class="note" role="note">{note}</p>)}
       {box && <Object run={run} row={row} box={box} reveal={reveal} />}
       {differences.length === 0 ? <p class="faint">Both models do the same here.</p> : <ul class="differences">{differences.map((each, index) => <Difference key={index} difference={each} reveal={reveal} />)}</ul>}

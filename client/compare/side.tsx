@@ -59,6 +59,9 @@ const MARKS: Readonly<Record<Mark, string>> = { made: ', new', gone: ', gone', '
 
 function Box({ box, summary, mark, chosen, choose }: { readonly box: BoxView; readonly summary: string; readonly mark: Mark; readonly chosen: boolean; readonly choose: () => void }) {
   const { x, y, width, height, kind, label, fake } = box;
+  // What stands on the box comes first: people who speak to their computer say what they see.
+  const shown = [kind, shorten(label, 21), shorten(summary, 29)];
+  const cut = shown[1] !== label || shown[2] !== summary;
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== 'Enter' && event.key !== ' ') return;
     event.preventDefault();
@@ -66,11 +69,11 @@ function Box({ box, summary, mark, chosen, choose }: { readonly box: BoxView; re
     choose();
   };
   return (
-    <g class={`box ${classOf(mark, fake, false)}${chosen ? ' chosen' : ''}`} role="button" tabindex={0} aria-pressed={chosen} aria-label={`${kind} ${label}${summary === '' ? '' : `, ${summary}`}${fake ? ', only pretended' : ''}${MARKS[mark]}`} transform={`translate(${x} ${y})`} onClick={choose} onKeyDown={onKeyDown}>
+    <g class={`box ${classOf(mark, fake, false)}${chosen ? ' chosen' : ''}`} role="button" tabindex={0} aria-pressed={chosen} aria-label={`${shown.filter((line) => line !== '').join(' ')}${cut ? `, ${label}, ${summary}` : ''}${fake ? ', only pretended' : ''}${MARKS[mark]}`} transform={`translate(${x} ${y})`} onClick={choose} onKeyDown={onKeyDown}>
       <rect class="shape" width={width} height={height} rx={6} />
-      <text class="kind" x={width / 2} y={14}>{kind}</text>
-      <text class="label" x={width / 2} y={30}>{shorten(label, 21)}</text>
-      <text class="summary" x={width / 2} y={44}>{shorten(summary, 29)}</text>
+      <text class="kind" x={width / 2} y={13}>{shown[0]}</text>{' '}
+      <text class="label" x={width / 2} y={29}>{shown[1]}</text>{' '}
+      <text class="summary" x={width / 2} y={42}>{shown[2]}</text>
     </g>
   );
 }

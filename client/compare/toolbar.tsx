@@ -14,20 +14,23 @@ export function Toolbar({ model, commands, dispatch }: Properties) {
   const rows = runOf(model)?.rows ?? [];
   const differing = rows.filter(({ differences }) => differences.length > 0).length;
   return (
-    <div class="toolbar" role="toolbar" aria-label="Comparison">
-      <select aria-label="Run" class="runs" value={String(model.run)} onChange={({ currentTarget }) => dispatch({ type: 'run', run: Number(currentTarget.value) })}>
-        {comparison.runs.map(({ name, kind }, index) => <option key={index} value={String(index)}>{kind === 'host' ? `On ${name}` : name}</option>)}
-      </select>
-      <ModelChoice side={0} model={model} /><span aria-hidden="true">≟</span><ModelChoice side={1} model={model} />
-      <span class="tally">{differing === 0 ? 'no difference' : `${differing} of ${rows.length} steps differ`}</span>
-      <span class="gap" />
-      <button type="button" onClick={commands.previous} disabled={model.row === 0} title="Previous step (←)">‹<span class="for-ears"> Previous step</span></button>
-      <span class="tally">{rows.length === 0 ? '' : `${model.row + 1} / ${rows.length}`}</span>
-      <button type="button" onClick={commands.next} disabled={model.row >= rows.length - 1} title="Next step (→)">›<span class="for-ears"> Next step</span></button>
-      <button type="button" onClick={commands.nextDifference} disabled={differing === 0} title="Next step that differs (d)">Next difference</button>
-      <button type="button" onClick={commands.save} disabled={rows.length === 0} title="Save this step as an SVG file (s)">SVG</button>
-      <button type="button" onClick={commands.help} title="Keys (?)">?<span class="for-ears"> Keys</span></button>
-    </div>
+    <header>
+      <h1 class="for-ears">{comparison.title}: {comparison.models[0].title} and {comparison.models[1].title}</h1>
+      <div class="toolbar" role="toolbar" aria-label="Comparison">
+        <select aria-label="Run" class="runs" value={String(model.run)} onChange={({ currentTarget }) => dispatch({ type: 'run', run: Number(currentTarget.value) })}>
+          {comparison.runs.map(({ name, kind }, index) => <option key={index} value={String(index)}>{kind === 'host' ? `On ${name}` : name}</option>)}
+        </select>
+        <ModelChoice side={0} model={model} /><span aria-hidden="true">≟</span><ModelChoice side={1} model={model} />
+        <span class="tally">{differing === 0 ? 'no difference' : `${differing} of ${rows.length} steps differ`}</span>
+        <span class="gap" />
+        <button type="button" onClick={commands.previous} disabled={model.row === 0} title="Previous step (←)">‹<span class="for-ears"> Previous step</span></button>
+        <span class="tally">{rows.length === 0 ? '' : `${model.row + 1} / ${rows.length}`}</span>
+        <button type="button" onClick={commands.next} disabled={model.row >= rows.length - 1} title="Next step (→)">›<span class="for-ears"> Next step</span></button>
+        <button type="button" onClick={commands.nextDifference} disabled={differing === 0} title="Next step that differs (d)">Next difference</button>
+        <button type="button" onClick={commands.save} disabled={rows.length === 0} title="Save this step as an SVG file (s)">SVG</button>
+        <button type="button" onClick={commands.help} title="Keys (?)">?<span class="for-ears"> Keys</span></button>
+      </div>
+    </header>
   );
 }
 

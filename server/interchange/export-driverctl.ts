@@ -1,6 +1,6 @@
 /** A shell script of driverctl calls: `driver_override` by address, now and at every boot. */
 import type { FunctionDescription, SubjectId } from '../simulator/description.js';
-import { ADDRESSES_MOVE, leftOut, type Exported, type ExportPlan } from './export-plan.js';
+import { ADDRESSES_MOVE, boundByLibvirt, leftOut, type Exported, type ExportPlan } from './export-plan.js';
 import { formatAddress } from './pci-address.js';
 import { aligned } from './shell.js';
 
@@ -31,7 +31,7 @@ export function exportDriverctl(plan: ExportPlan): Exported {
     text: `${lines.join('\n')}\n`,
     notes: [
       ...(physical.length === 0 ? [] : ['Virtual functions are gone after a reboot: sriov_numvfs has to be written again before (a udev rule or the network configuration does it).']),
-      ...leftOut(plan), ADDRESSES_MOVE,
+      ...boundByLibvirt(plan), ...leftOut(plan), ADDRESSES_MOVE,
     ],
   };
 }

@@ -1,7 +1,7 @@
 /** A file for /etc/modprobe.d: vfio-pci takes the devices before their drivers do. */
 import type { FunctionDescription, HostDescription } from '../simulator/description.js';
 import { isVfioDriver } from '../simulator/kernel/drivers.js';
-import { titleOf, type BoundFunction, type Exported, type ExportPlan } from './export-plan.js';
+import { boundByLibvirt, titleOf, type BoundFunction, type Exported, type ExportPlan } from './export-plan.js';
 
 const hex4 = (value: number): string => value.toString(16).padStart(4, '0');
 type Ids = NonNullable<FunctionDescription['ids']>;
@@ -36,7 +36,8 @@ function notesOn({ fn }: BoundFunction, id: string | null): string[] {
   return [];
 }
 
-export function exportModprobe({ host, owner, bound }: ExportPlan): Exported {
+export function exportModprobe(plan: ExportPlan): Exported {
+  const { host, owner, bound } = plan;
   const forVfio = bound.filter(({ driver }) => driver === 'vfio-pci');
   const wanted = new Set(forVfio.map(({ fn }) => fn));
   const named = forVfio.map((each) => ({ ...each, id: each.fn.virtualFunction === undefined ? idOf(each.fn, host, wanted) : null }));
@@ -55,7 +56,7 @@ export function exportModprobe({ host, owner, bound }: ExportPlan): Exported {
   return {
     text: `${lines.join('\n')}\n`,
     notes: [
-      ...named.flatMap((each) => notesOn(each, each.id)),
+      ...boundByLibvirt(plan), ...named.flatMap((each) => notesOn(each, each.id)),
       ...bound.filter(({ driver }) => driver !== 'vfio-pci').map(({ fn, driver }) => `${titleOf(fn)} is bound to ${driver}, which takes no ids=: use driverctl.`),
       ...host.kernel.moduleParameters.filter((parameter) => moduleOption(parameter) === null).map((parameter) => `${JSON.stringify(parameter)} is left out: it is not MODULE.PARAMETER=VALUE.`),
       ...(unknown.length === 0 ? [] : [`Which driver would otherwise take ${unknown.map(({ fn }) => fn.name).join(', ')} is not described, so there is no softdep for it.`]),

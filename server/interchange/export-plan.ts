@@ -39,12 +39,14 @@ export function planExport(subject: ExportSubject): ExportPlan {
   const { host, owner, groups } = subject;
   const functions = new Map(host.functions.map((fn) => [fn.id, fn]));
   const driverOf = (id: SubjectId): string | null => host.bindings.findLast((binding) => binding.device === id)?.driver ?? functions.get(id)?.driver ?? null;
+  const devices = new Set(owner.assigned.map(({ device }) => device));
   const withDriver = (id: SubjectId): BoundFunction[] => {
     const fn = functions.get(id);
-    const driver = driverOf(id);
+    const now = driverOf(id);
+    // libvirt takes what is assigned from its driver, whatever that is.
+    const driver = owner.program === 'libvirt' && devices.has(id) && !isVfioDriver(now) ? 'vfio-pci' : now;
     return fn === undefined || !isHeld(driver) ? [] : [{ fn, driver }];
   };
-  const devices = new Set(owner.assigned.map(({ device }) => device));
   const companions = groups.filter((group) => group.members.some((member) => devices.has(member))).flatMap((group) => group.members);
   const named = (kind: 'mdev' | 'platform', all: readonly { readonly id: SubjectId; readonly name: string }[]) => all.filter((each) => devices.has(each.id)).map(({ name }) => ({ name, kind }));
   return {
@@ -94,6 +96,10 @@ export function memoryOf({ owner }: ExportPlan): { readonly size: bigint; readon
 export const leftOut = ({ others }: ExportPlan): string[] => others.map(({ name, kind }) => (kind === 'mdev'
   ? `${name} is left out: a mediated device is named by its UUID, which the description does not know.`
   : `${name} is left out: it is a platform device, which has a path of its own below /sys/bus/platform.`));
+
+/** Of targets that bind devices at boot, for owners that need none of it. */
+export const boundByLibvirt = ({ owner }: ExportPlan): string[] =>
+  (owner.program === 'libvirt' ? [`libvirt binds the assigned devices itself when ${owner.name} starts (managed='yes'); this is for having them bound from boot on.`] : []);
 
 /** PCI addresses are those of the described host. */
 export const ADDRESSES_MOVE = 'The addresses are those of the described host: after adding or moving a card, compare them with lspci -D.';

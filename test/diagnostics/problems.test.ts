@@ -35,7 +35,7 @@ const PROBLEMS: readonly Problem[] = [
   problem(5, '05-rmrr', 'reserved/firmware-mapping', ['Device is ineligible for IOMMU domain attach due to platform RMRR requirement.  Contact your platform vendor.'], ['Device is ineligible for IOMMU domain attach due to platform RMRR requirement'], 'firmware wants it'),
   problem(6, '06-memlock', 'memory/memlock-exceeded', ['vfio_pin_pages_remote: RLIMIT_MEMLOCK (65536) exceeded', 'VFIO_MAP_DMA failed: Cannot allocate memory', 'ENOMEM'], ['hard_limit', 'CAP_IPC_LOCK']),
   problem(6, '06-memlock-iommufd', 'memory/memlock-exceeded', ['IOMMU_IOAS_MAP failed: Cannot allocate memory'], ['RLIMIT_MEMLOCK']),
-  problem(6, '06-memlock-virtual-iommu', 'memory/memlock-exceeded', ['2 address spaces', '8 GiB are to be locked', 'RLIMIT_MEMLOCK (5368709120) exceeded'], ['one for each of its address spaces']),
+  problem(6, '06-memlock-virtual-iommu', 'memory/memlock-exceeded', ['wants to map 8 GiB, which is its memory in 2 address spaces of its virtual IOMMU', 'RLIMIT_MEMLOCK (5368709120) exceeded'], ['one for each of its address spaces']),
   problem(7, '07-address-width', 'memory/beyond-address-width', ['VFIO_MAP_DMA failed: Invalid argument', '39 bits'], ['iommu width (39) is not sufficient for the mapped address (8800001000)']),
   problem(7, '07-guest-address-width', 'memory/guest-address-width', ['VFIO_MAP_DMA failed: Invalid argument', '0x380000000000', 'iommu width (39) is not sufficient for the mapped address'], ['guest-phys-bits=39']),
   problem(8, '08-reset-fails', 'device/reset-fails', ['vfio-pci 0000:01:00.0: not ready 65535ms after bus reset; giving up', "Unknown PCI header type '127'"], ['not ready 65535ms after FLR; giving up']),

@@ -15,6 +15,8 @@ async function runAll({ workbench, page }) {
 
 export const TEST_CHECKS = [
   ['tests: the Test Explorer lists files with their scenarios', async ({ workbench, page }) => {
+    await page.keyboard.press('Control+1');
+    await page.keyboard.press('Control+Shift+E');
     await workbench.openFile('steps.iommu');
     await workbench.click(page.locator('.activitybar .action-item .codicon-test-view-icon').first());
     const file = row(page, 'steps.iommu').first();

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { exportOwner, isRefusal, type ExportedOwner } from '../../server/analysis/export.js';
 import { relevantCommandLine } from '../../server/interchange/command-line.js';
 import { EXPORT_TARGETS } from '../../server/interchange/export.js';
@@ -75,6 +75,14 @@ describe('the two ways of QEMU', () => {
     const xml = (await exported(VIABLE.replace('through iommufd', `through ${through}`), 'libvirt')).text;
     expect(xml.includes("<driver iommufd='yes'/>")).toBe(hasObject);
   });
+});
+
+test('what libvirt binds itself is exported without a binding of the file', async () => {
+  const text = VIABLE.replaceAll('driver vfio-pci', 'driver nvidia').replace('through iommufd', 'program libvirt  user qemu').replace('assign gpu', 'assign gpu, audio');
+  expect((await exported(text, 'libvirt')).text.match(/<hostdev /g)).toHaveLength(2);
+  const { text: script, notes } = await exported(text, 'driverctl');
+  expect(script).toContain('set-override 0000:01:00.1 vfio-pci');
+  expect(notes.join(' ')).toContain('libvirt binds the assigned devices itself');
 });
 
 describe('nothing is written of what does not work', () => {

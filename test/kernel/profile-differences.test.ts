@@ -20,3 +20,9 @@ test.each(PROFILES.slice(0, -1).map((profile) => [profile.name, profile] as cons
 test('what changed when DMA ownership came is among the differences of 5.13', () => {
   expect(differencesFromNewest(profileFor('5.13')).find(({ topic }) => topic === 'who may use a group')).toMatchObject({ here: expect.stringContaining('viable'), newest: expect.stringContaining('DMA owner') });
 });
+
+test('HIS-05, HIS-06: what took the place of auxiliary domains and of the group file', () => {
+  const of = (topic: string) => differencesFromNewest(profileFor('5.13')).find((each) => each.topic === topic);
+  expect(of('several domains on one device')).toMatchObject({ here: expect.stringContaining('auxiliary domains'), newest: expect.stringContaining('device and PASID') });
+  expect(of('VFIO character devices')).toMatchObject({ here: expect.stringContaining('only groups'), newest: expect.stringContaining('need not know of groups') });
+});

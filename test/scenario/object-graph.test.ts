@@ -12,10 +12,10 @@ function linesOf(graph: ObjectGraph | undefined): string[] {
   return (graph?.links ?? []).map(({ from, to, label: what, fake }) => `${label.get(from)} ${fake ? '~' : '-'}> ${label.get(to)}: ${what}`).sort();
 }
 
-describe('objects of mdev-side-by-side.iommu', () => {
+describe('objects of mdev-2021.iommu', () => {
   let file: Simulated;
   beforeAll(async () => {
-    file = await simulateText(example('mdev-side-by-side.iommu'));
+    file = await simulateText(example('mdev-2021.iommu'));
   });
   const after = (name: string, index: number): ObjectGraph => objectsAfter(file.description, runOf(file.report, name), index)!;
 

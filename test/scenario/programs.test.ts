@@ -76,7 +76,7 @@ describe('QEMU', () => {
     expect(texts(of)).toContain('map c iova 0xfffe0000 size 128KiB from app.bios r');
   });
 
-  test('VFT-25: memory where the host has a reserved region is the kernel\'s EINVAL', async () => {
+  test('memory where the host has a reserved region is the kernel\'s EINVAL', async () => {
     const of = await run({}, 'vm app on desk { memory low size 1MiB at 0xfee0_0000  assign gpu }\n');
     expect(calls(of)).toContain('map EINVAL');
   });
@@ -132,7 +132,7 @@ describe('DPDK', () => {
 
   const withoutIommu: Options = { commandLine: 'intel_iommu=off', more: ' { options VFIO_NOIOMMU  parameters "vfio.enable_unsafe_noiommu_mode=1" }' };
 
-  test('VFT-01: without an IOMMU type 1 and sPAPR are tried first, and nothing is mapped', async () => {
+  test('VFG-04: without an IOMMU type 1 and sPAPR are tried first, and nothing is mapped', async () => {
     const of = await run(withoutIommu, 'process app on desk { memory 64MiB  capabilities SYS_RAWIO  assign gpu }\n');
     const setIommu = stepsOf(of).filter((step) => step.text.includes('set-iommu'));
     expect(setIommu.map((step) => `${step.text.split(' ').at(-1)} ${step.result === 'ok'} ${step.expectation?.met ?? ''}`)).toEqual(['type1 false true', '7 false true', 'noiommu true ']);

@@ -232,7 +232,7 @@ describe('IFD-65 hardware information', () => {
   };
   it('VT-d', () => expect(info('6.12')).toEqual({ dataType: 1, dataLength: 24, capabilities: 0, maxPasidLog2: 0 }));
   it('since 7.1 says that there is no ATS', () => expect(info('7.1')).toMatchObject({ capabilities: 8 }));
-  it('INPUT_TYPE is unknown to 6.12', () => expect([info('6.12', { flags: 1 }), info('6.19', { flags: 1, data: { type: 2, length: 0 } })]).toEqual(['EOPNOTSUPP', 'EOPNOTSUPP']));
+  it('INPUT_TYPE is unknown to 6.12', () => expect([info('6.12', { flags: 1 }), info('6.19', { flags: 1, dataType: 2 })]).toEqual(['EOPNOTSUPP', 'EOPNOTSUPP']));
   it('of no device', () => expect(info('6.12', { device: 77 })).toBe('ENOENT'));
 });
 

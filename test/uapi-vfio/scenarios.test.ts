@@ -1,4 +1,4 @@
 /** The scenarios of the specification that go through VFIO containers; SBS-01, SBS-02: then and now on one file. */
 import { fixturesIn, runFixtures } from '../scenario/fixture-runner.js';
 
-runFixtures([...fixturesIn('vfio'), 'examples/mdev-side-by-side.iommu']);
+runFixtures([...fixturesIn('vfio'), 'examples/mdev-2021.iommu']);

@@ -8,6 +8,7 @@ import { checksAt, type Translated } from './checks.js';
 import type { Call } from './differences.js';
 import type { Model } from './models.js';
 import { stepsById } from './play.js';
+import { withoutExpectation } from './translate.js';
 
 /** "map" of "by guest map c iova …". */
 export const verbOf = (text: string): string => /^(?:by\s+\S+\s+)?(\S+)/.exec(text)?.[1] ?? text;
@@ -90,7 +91,7 @@ function dmaCall(action: DmaReport): Call {
   const last = action.trace.findLast(({ verdict }) => verdict === 'fault' || verdict === 'blocked') ?? action.trace.at(-1);
   const code = action.fault === undefined ? '' : ` ${faultCode(action.fault.code)}`;
   return {
-    verb: 'dma', text: action.text, result: `${action.outcome}${code}`, isDma: true, good: action.outcome === 'memory' || action.outcome === 'interrupt' || action.outcome === 'peer',
+    verb: 'dma', text: withoutExpectation(action.text), result: `${action.outcome}${code}`, isDma: true, good: action.outcome === 'memory' || action.outcome === 'interrupt' || action.outcome === 'peer',
     rules: last?.rules ?? [], why: last?.text ?? '', asked: [], sentences: action.trace.filter(({ kind }) => kind !== 'read').map(sentence),
   };
 }

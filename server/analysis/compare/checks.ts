@@ -29,6 +29,7 @@ export interface Check {
 const old = (profile: KernelProfile): boolean => profile.ownership === 'viability';
 const owning = (profile: KernelProfile): boolean => profile.ownership === 'dma-owner';
 const cdevs = (profile: KernelProfile): boolean => profile.cdev;
+const emulated = (profile: KernelProfile): boolean => profile.mediated === 'emulated-group';
 const CONTAINERS: readonly ApiChoice[] = ['type1', 'iommufd-container'];
 
 export const CHECKS: readonly Check[] = [
@@ -36,8 +37,22 @@ export const CHECKS: readonly Check[] = [
     what: 'the interface is there', because: 'iommufd came with 6.2 and its character devices with 6.6; before, there is only VFIO’s container.',
     made: [
       { api: ['iommufd', 'iommufd-container'], verb: 'open-iommufd', errno: 'ENOENT', rules: ['VER-06', 'IFD-06'] },
-      { api: 'iommufd', verb: 'open-cdev', errno: 'ENOENT', rules: ['CDV-01', 'VER-06'] },
-      { api: CONTAINERS, verb: 'open-group', errno: 'ENODEV', rules: ['VFG-10'] },
+      { api: 'iommufd', verb: 'open-cdev', errno: 'ENOENT', rules: ['CDV-01', 'VER-06'], since: (profile) => !profile.cdev },
+    ],
+  },
+  {
+    what: 'the mediated device is of a kind that still exists', because: 'Mediated devices that borrow the IOMMU of their parent needed an interface that went with the external domain (MDV-07): no driver registers them any more.',
+    made: [
+      { api: CONTAINERS, verb: 'open-group', errno: 'ENODEV', rules: ['VFG-10', 'MDV-07'], devices: 'mediated', since: emulated },
+      { api: 'iommufd', verb: 'open-cdev', errno: 'ENOENT', rules: ['CDV-01', 'MDV-07'], devices: 'mediated', since: emulated },
+      { api: 'iommufd', verb: 'bind-iommufd', errno: 'ENOENT', rules: ['CDV-01', 'MDV-07'], devices: 'mediated', since: emulated },
+    ],
+  },
+  {
+    what: 'a VFIO driver has the device', because: 'The file is not there without one: no file of the group, or no character device.',
+    made: [
+      { api: CONTAINERS, verb: 'open-group', errno: 'ENODEV', rules: ['VFG-10'], devices: 'hardware' },
+      { api: 'iommufd', verb: 'open-cdev', errno: 'ENOENT', rules: ['CDV-01'], devices: 'hardware', since: cdevs },
     ],
   },
   {
@@ -168,13 +183,6 @@ export const CHECKS: readonly Check[] = [
     made: [
       { api: 'type1', verb: 'pin-pages', errno: 'EINVAL', rules: ['VFT-71', 'VFT-70'], devices: 'mediated' },
       { api: ['iommufd', 'iommufd-container'], verb: 'pin-pages', errno: 'ENOENT', rules: ['ACC-10', 'CDV-07', 'IOP-35'], devices: 'mediated' },
-    ],
-  },
-  {
-    what: 'the mediated device is of a kind that still exists', because: 'Mediated devices that borrow the IOMMU of their parent needed an interface that went with the external domain (MDV-07): no driver registers them any more.',
-    made: [
-      { api: CONTAINERS, verb: 'open-group', errno: 'ENODEV', rules: ['VFG-10', 'MDV-07'], devices: 'mediated' },
-      { api: 'iommufd', verb: 'open-cdev', errno: 'ENOENT', rules: ['CDV-01', 'MDV-07'], devices: 'mediated' },
     ],
   },
 ];

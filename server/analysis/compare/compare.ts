@@ -18,7 +18,7 @@ import { phaseOf, type Phase } from './phases.js';
 import { MAX_DRAWN_ACTIONS, play, type Played, type PlayedRun } from './play.js';
 import { sideView } from './scene.js';
 import { storiesOf } from './stories.js';
-import type { GroupOf } from './translate.js';
+import { withoutExpectation, type GroupOf } from './translate.js';
 
 export interface ComparedFile {
   readonly description: MachineDescription;
@@ -86,6 +86,7 @@ function originOf(action: ActionReport, origins: ReadonlyMap<SubjectId, SubjectI
   return action.kind === 'step' ? (origins.get(action.id) ?? action.origin) : (origins.get(action.id) ?? action.id);
 }
 
+const statementPhase = (text: string): Phase => (/^(dma|never)\b/.test(text) ? 'dma' : phaseOf(verbOf(text)));
 const phaseOfAction = (action: ActionReport): Phase => (action.kind === 'step' ? phaseOf(verbOf(action.text)) : 'dma');
 
 function placeIn(places: Places, id: SubjectId | undefined, played: readonly [Played, Played]): PlaceView | undefined {
@@ -109,6 +110,7 @@ function sideOf(side: 0 | 1, rows: readonly AlignedRow[], { run, initial }: Play
   const { model, description } = played;
   const profile = profileFor(model.kernel);
   const used = devicesUsed(run, description);
+  const pasids = pasidsOf(description);
   let before = initial;
   return {
     model, profile, devices: used.all,
@@ -117,29 +119,36 @@ function sideOf(side: 0 | 1, rows: readonly AlignedRow[], { run, initial }: Play
       const moments = momentsOf(changeBetween(before, after), after);
       before = after;
       const actions = sides[side].map((at) => run.actions[at]!);
-      return { calls: callsOf(actions, model, profile, used), moments, through: throughOf(actions[0], after) };
+      return { calls: callsOf(actions, model, profile, used), moments, through: throughOf(actions[0], pasids, after) };
     }),
   };
 }
 
 /** What a DMA's device translates through, in words. */
-function throughOf(action: ActionReport | undefined, { nodes, links }: ObjectGraph): string {
+function throughOf(action: ActionReport | undefined, pasids: ReadonlyMap<SubjectId, number>, { nodes, links }: ObjectGraph): string {
   if (action?.kind !== 'dma') return '';
+  const pasid = pasids.get(action.id);
   const device = nodes.find(({ subject, kind }) => subject === action.device && (kind === 'device' || kind === 'mdev'));
   const group = links.find(({ from, label }) => from === device?.id && label === 'member of')?.to;
-  const domain = nodes.find(({ id }) => id === links.find(({ from, label }) => from === group && label === 'translates through')?.to);
-  if (domain === undefined) return 'nothing that is known';
+  const words = pasid === undefined ? 'translates through' : `PASID ${pasid} translates through`;
+  const domain = nodes.find(({ id }) => id === links.find(({ from, label }) => (from === group || from === device?.id) && label === words)?.to);
+  if (domain === undefined) return pasid === undefined ? 'nothing that is known' : `nothing: no domain is attached to its PASID ${pasid}`;
   const fact = (wanted: string): string => domain.facts.find(([name]) => name === wanted)?.[1] ?? '';
   return fact('name') === '' ? `the ${domain.label} domain` : `"${fact('name')}" (${fact('type')})`;
 }
 
+/** PASIDs of the DMA that a file asks for. */
+const pasidsOf = ({ scenarios, questions }: MachineDescription): ReadonlyMap<SubjectId, number> =>
+  new Map([...questions, ...scenarios.flatMap(({ actions }) => actions)].flatMap((each) => (each.kind === 'dma' && each.pasid !== undefined ? [[each.id, each.pasid] as const] : [])));
+
 function rowView(index: number, row: AlignedRow, sides: Sides, runs: readonly [PlayedRun, PlayedRun], { description }: ComparedFile, placeOf: (id: SubjectId) => PlaceView | undefined): ComparedRowView {
   const origin = row.key.split(KEY_END)[0]!;
   const place = placeOf(origin);
+  const statement = statementText(description, origin);
   const first = sides[0].rows[index]!.calls[0] ?? sides[1].rows[index]!.calls[0];
   const firstAction = row.sides[0][0] === undefined ? runs[1].run.actions[row.sides[1][0]!]! : runs[0].run.actions[row.sides[0][0]]!;
   return {
-    text: statementText(description, origin) ?? first?.text ?? '', phase: phaseOfAction(firstAction), place,
+    text: statement ?? first?.text ?? '', phase: statement === undefined ? phaseOfAction(firstAction) : statementPhase(statement), place,
     sides: [rowSideView(sides[0].rows[index]!), rowSideView(sides[1].rows[index]!)],
     differences: differencesAt(index, sides, place),
   };
@@ -149,7 +158,7 @@ function rowView(index: number, row: AlignedRow, sides: Sides, runs: readonly [P
 function statementText({ scenarios }: MachineDescription, origin: SubjectId): string | undefined {
   for (const { actions } of scenarios) {
     const found = actions.find(({ id }) => id === origin);
-    if (found !== undefined) return found.text.replace(/\s+expect\s.*$/s, '');
+    if (found !== undefined) return withoutExpectation(found.text);
   }
   return undefined;
 }

@@ -8,6 +8,7 @@ import { verbNamed } from '../../simulator/scenario/verbs.js';
 import type { KernelProfile } from '../../simulator/kernel/profile.js';
 import { CHECKS, madeBy, type Asked, type Check, type Translated } from './checks.js';
 import type { Model } from './models.js';
+import { phaseOf } from './phases.js';
 import { MOMENT_NAMES, wordsOf, type Moment, type MomentKind } from './moments.js';
 
 export interface Call {
@@ -104,7 +105,7 @@ export function callOf(verb: string, { uapi }: Model): string {
 
 /** A DMA meets other domains: that says more than its fault code. */
 function dmaAnswer(text: string, row: number, sides: Sides): DifferenceView {
-  const reasons = sides.map(({ model, rows }) => `${model.name}: the device translates through ${rows[row]!.through}. ${rows[row]!.calls[0]!.why}`.trim());
+  const reasons = sides.map(({ model, rows }) => `${model.name}: the device translates through ${rows[row]!.through}. ${sentence(rows[row]!.calls[0]!.why)}`.trim());
   return { kind: 'answer', text, reason: reasons.join(' '), rules: distinct(sides.flatMap(({ rows }) => rows[row]!.calls.flatMap(({ rules }) => rules))) };
 }
 
@@ -122,6 +123,8 @@ const ALONE: Readonly<Record<string, { readonly reason: string; readonly rules: 
   'ioas-alloc': { reason: 'A container is its own address space; an iommufd has as many as the program allocates.', rules: ['IFD-11', 'SBS-01'] },
   'hwpt-alloc': { reason: 'A program cannot ask type1 for a page table: only the container allocates domains, and nobody can say what kind is wanted.', rules: ['IFD-60', 'SBS-01'] },
   attach: { reason: 'Type1 attaches groups as a whole and knows no PASIDs.', rules: ['PAS-02', 'SBS-03'] },
+  'iommu-info': { reason: 'A container says which addresses it has left; of an iommufd each address space is asked.', rules: ['VFT-03', 'IFD-15'] },
+  'ioas-ranges': { reason: 'An address space says which addresses its devices have left; with type1 the container is asked.', rules: ['IFD-15', 'VFT-03'] },
   map: { reason: 'The other interface has no such kind of mapping: type1 wants to be told the address, and iommufd updates no virtual addresses.', rules: ['IFD-18', 'VFT-53'] },
   copy: { reason: 'Memory that is mapped in one container cannot be mapped in another without pinning and counting it again.', rules: ['IFD-16', 'VFT-64'] },
   'get-hw-info': { reason: 'Type1 says nothing of the hardware behind a device.', rules: ['IFD-65'] },
@@ -132,9 +135,21 @@ function absent(row: number, sides: Sides): DifferenceView[] {
   const alone = left.calls.length === 0 ? right : right.calls.length === 0 ? left : undefined;
   const call = alone?.calls[0];
   const words = call === undefined ? undefined : ALONE[call.verb];
-  if (alone === undefined || call === undefined || words === undefined) return [];
+  if (alone === undefined || call === undefined) return [];
   const other = sides[alone === left ? 1 : 0];
+  const ended = refusedOpen(other, row);
+  if (ended !== undefined) return [{ kind: 'call', text: `${other.model.name} makes no call any more`, reason: `Its program has nothing to call on since step ${ended.row + 1}, ${ended.call.call ?? ended.call.text} (${ended.call.result}).`, rules: ended.call.rules }];
+  if (words === undefined) return [];
   return [{ kind: 'call', text: `${other.model.name} has no call for this`, reason: words.reason, rules: words.rules }];
+}
+
+/** The latest file before a row that a side was refused. */
+function refusedOpen({ rows }: Side, before: number): { readonly row: number; readonly call: Call } | undefined {
+  for (let row = before - 1; row >= 0; row--) {
+    const call = refusedCall(rows[row]!);
+    if (call !== undefined && phaseOf(call.verb) === 'open') return { row, call };
+  }
+  return undefined;
 }
 
 // ------------------------------------------------------------------------------------------------ objects
@@ -161,8 +176,15 @@ function momentDifference(kind: MomentKind, here: Side, there: Side): Difference
     const other = wordsOf(counterpart, there.model, there.profile);
     return { ...base, reason: `${never} In its place it ${other.says}, at ${at}.`, rules: distinct([...words.rules, ...other.rules]) };
   }
-  return { ...base, reason: never, rules: words.rules };
+  const why = there.profile.ownership === 'viability' ? BEFORE_OWNERSHIP[kind] : undefined;
+  return why === undefined ? { ...base, reason: never, rules: words.rules } : { ...base, reason: `${never} ${why.reason}`, rules: distinct([...words.rules, ...why.rules]) };
 }
+
+/** Why kernels before 5.19 have no such moment. */
+const BEFORE_OWNERSHIP: Readonly<Partial<Record<MomentKind, { readonly reason: string; readonly rules: readonly string[] }>>> = {
+  owned: { reason: 'Before 5.19 nobody owns the DMA of a group: VFIO asks whether it is viable, and only when the device file is wanted.', rules: ['OLD-01', 'VFG-16'] },
+  blocked: { reason: 'Before 5.19 a group that is attached to nothing keeps the default domain of the kernel.', rules: ['OLD-08'] },
+};
 
 /** "step 4, VFIO_SET_IOMMU": where a side first has such a moment. */
 function whenIs(kind: MomentKind, { rows }: Side): string | undefined {
@@ -178,4 +200,5 @@ const COUNTERPARTS: Readonly<Partial<Record<MomentKind, readonly MomentKind[]>>>
 };
 
 const distinct = (values: readonly string[]): string[] => [...new Set(values)];
+const sentence = (text: string): string => (text === '' || text.endsWith('.') ? text : `${text}.`);
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

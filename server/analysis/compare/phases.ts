@@ -1,9 +1,10 @@
 /** The stages of getting a device (SBS-01), by which calls of different interfaces are laid beside one another. */
-export type Phase = 'open' | 'own' | 'domain' | 'map' | 'device' | 'pin' | 'dma' | 'end' | 'host';
+export type Phase = 'open' | 'ask' | 'own' | 'domain' | 'map' | 'device' | 'pin' | 'dma' | 'end' | 'host';
 
 const VERBS: Readonly<Record<Exclude<Phase, 'host' | 'dma'>, readonly string[]>> = {
   open: ['open-container', 'open-iommufd', 'open-group', 'open-cdev', 'ioas-alloc'],
-  own: ['group-status', 'set-container', 'bind-iommufd', 'claim-dma'],
+  ask: ['group-status', 'check-extension', 'iommu-info', 'ioas-ranges', 'get-hw-info'],
+  own: ['set-container', 'bind-iommufd', 'claim-dma'],
   domain: ['set-iommu', 'attach', 'hwpt-alloc', 'alloc-domain', 'attach-domain', 'attach-pasid', 'aux-attach'],
   map: ['map', 'unmap', 'copy', 'map-domain', 'unmap-domain'],
   device: ['get-device'],

@@ -48,6 +48,8 @@ function endOf(device: string, { nodes, links }: ObjectGraph): string {
   const parts = through.map(({ to, label: what }) => (what === 'translates through' ? label(to) : `${what.replace(' translates through', '')}: ${label(to)}`));
   if (parts.length > 0) return parts.join(', ');
   if (access !== undefined) return `none: ${label(access.to)} reads the address space`;
+  const borrowed = links.find(({ from, label: what }) => what === 'attached by its hint to' && links.some((link) => link.from === from && link.label === 'stands for' && link.to === group?.to));
+  if (borrowed !== undefined) return `that of ${label(borrowed.to)}, which it borrows`;
   const pretended = links.find(({ from, fake }) => from === group?.to && fake === true);
   if (pretended !== undefined) return `none: ${label(pretended.to)} only pretends`;
   return group?.fake === true ? 'none: its group is made up' : 'none';

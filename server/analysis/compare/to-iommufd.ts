@@ -10,6 +10,8 @@ interface OpenGroup {
   container: string | null;
   /** The last step that would have bound it. */
   bind: SubjectId | null;
+  /** Its file could not be opened, so there is nothing to call on. */
+  readonly missing: boolean;
 }
 
 type Rule = (make: StepMaker, state: State) => readonly StepDescription[];
@@ -29,7 +31,7 @@ class State {
   }
 
   joined(container: string): OpenGroup[] {
-    return [...this.groups.values()].filter((group) => group.container === container);
+    return [...this.groups.values()].filter((group) => group.container === container && !group.missing);
   }
 
   attach(make: StepMaker, { cdev, container }: OpenGroup): StepDescription {
@@ -60,13 +62,14 @@ const RULES: Readonly<Record<string, Rule>> = {
     const name = make.name('handle');
     const cdev = `${name}_dev`;
     const device = make.original.operands.device;
-    state.groups.set(name, { cdev, device: subjectOf(device), container: null, bind: null });
-    return [make.step('open-cdev', { handle: handle(cdev), ...(device === undefined ? {} : { device }) })];
+    const open = make.step('open-cdev', { handle: handle(cdev), ...(device === undefined ? {} : { device }) });
+    state.groups.set(name, { cdev, device: subjectOf(device), container: null, bind: null, missing: state.failed.has(open.id) });
+    return [open];
   },
   'set-container': (make, state) => {
     const group = state.groups.get(make.name('group'));
     const container = make.name('container');
-    if (group === undefined) return [];
+    if (group === undefined || group.missing) return [];
     group.container = container;
     const attached = state.ready.has(container) ? [state.attach(make, group)] : [];
     // Another try of what was refused after it was bound, or a move to another container.
@@ -82,7 +85,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     const group = state.groups.get(make.name('group'));
     const name = make.name('handle');
     const device = make.original.operands.device;
-    if (group === undefined || device === undefined) return [];
+    if (group === undefined || group.missing || device === undefined) return [];
     if (group.device === subjectOf(device)) {
       state.devices.set(name, null);
       // What was refused before is tried again here, as type1 does whose check comes only now.
@@ -92,19 +95,19 @@ const RULES: Readonly<Record<string, Rule>> = {
     state.devices.set(name, name);
     const open = make.step('open-cdev', { handle: handle(name), device });
     if (group.container === null) return [open];
-    const own = { cdev: name, device: subjectOf(device), container: group.container, bind: null };
+    const own = { cdev: name, device: subjectOf(device), container: group.container, bind: null, missing: false };
     return [open, state.bind(make, own), state.attach(make, own)];
   },
   'unset-container': (make, state) => {
     const group = state.groups.get(make.name('group'));
-    if (group === undefined) return [];
+    if (group === undefined || group.missing) return [];
     group.container = null;
     return [make.step('detach', { device: handle(group.cdev) })];
   },
   'close': (make, state) => {
     const name = make.name('handle');
     const group = state.groups.get(name);
-    if (group !== undefined) return [make.step('close', { handle: handle(group.cdev) })];
+    if (group !== undefined) return group.missing ? [] : [make.step('close', { handle: handle(group.cdev) })];
     return state.devices.get(name) === null ? [] : [make.original];
   },
   'iommu-info': (make, state) => [make.step('ioas-ranges', { target: state.space(make.name('container')) })],

@@ -15,7 +15,7 @@ interface OpenDevice {
 class State {
   readonly devices = new Map<string, OpenDevice>();
   /** Group files by group: two devices of one group share it. */
-  readonly groups = new Map<string, { readonly name: string; container: string | null }>();
+  readonly groups = new Map<string, { readonly name: string; container: string | null; readonly missing: boolean }>();
   readonly ready = new Set<string>();
   readonly iommufds = new Set<string>();
   /** Address spaces, which are containers here. */
@@ -23,7 +23,8 @@ class State {
   /** Page tables by name: the address space that they show. */
   readonly tables = new Map<string, string>();
 
-  constructor(readonly groupOf: GroupOf) {}
+  /** @param failed steps that were refused when this was tried before */
+  constructor(readonly groupOf: GroupOf, private readonly failed: ReadonlySet<SubjectId>) {}
 
   /** Opens the group's file unless the program has it. */
   open(make: StepMaker, name: string, device: Operand): StepDescription[] {
@@ -32,8 +33,9 @@ class State {
     this.devices.set(name, { device, group: key, file: `${inHandle(name)}_fd`, attached: false });
     if (known !== undefined) return [];
     const group = `${inHandle(name)}_group`;
-    this.groups.set(key, { name: group, container: null });
-    return [make.step('open-group', { handle: handle(group), device })];
+    const open = make.step('open-group', { handle: handle(group), device });
+    this.groups.set(key, { name: group, container: null, missing: this.failed.has(open.id) });
+    return [open];
   }
 
   /** By the name of its file, or by its own. */
@@ -56,6 +58,7 @@ const attach: Rule = (make, state) => {
   const open = state.device(make, 'device');
   if (open === undefined || make.original.operands.pasid !== undefined) return [];
   const group = state.groups.get(open.group)!;
+  if (group.missing) return [];
   const container = state.space(make.name('target'));
   const steps = group.container === container ? [] : [make.step('set-container', { group: handle(group.name), container: handle(container) })];
   group.container ??= container;
@@ -94,7 +97,7 @@ const close: Rule = (make, state) => {
   if (shared) return steps;
   const group = state.groups.get(open.group)!;
   state.groups.delete(open.group);
-  return [...steps, make.step('close', { handle: handle(group.name) })];
+  return group.missing ? steps : [...steps, make.step('close', { handle: handle(group.name) })];
 };
 
 const RULES: Readonly<Record<string, Rule>> = {
@@ -126,9 +129,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   copy: nothing, 'ioas-allow': nothing, 'iommufd-option': nothing, 'set-dirty-tracking': nothing, 'dirty-bitmap': nothing, 'get-hw-info': nothing,
 };
 
-/** Verbs of iommufd that have no counterpart in type1, one table of `scenario/` being larger than this one. */
-export function toType1(groupOf: GroupOf): Translator {
-  const state = new State(groupOf);
+export function toType1(groupOf: GroupOf, failed: ReadonlySet<SubjectId>): Translator {
+  const state = new State(groupOf, failed);
   return (step, make) => (usesIommufd(step, state) && Object.hasOwn(RULES, step.verb) ? RULES[step.verb]!(make, state) : undefined);
 }
 

@@ -40,7 +40,7 @@ export function translateScenario(actions: readonly ActionDescription[], uapi: A
 
 function translatorTo(uapi: ApiChoice, groupOf: GroupOf, failed: ReadonlySet<SubjectId>): Translator {
   if (uapi === 'iommufd') return toIommufd(failed);
-  const type1 = toType1(groupOf);
+  const type1 = toType1(groupOf, failed);
   return uapi === 'type1' ? type1 : onIommufd(type1);
 }
 
@@ -50,4 +50,5 @@ const onIommufd = (translate: Translator): Translator => (step, make) => {
   return steps.map((each) => (each.verb === 'open-container' ? { ...each, verb: 'open-iommufd', text: each.text.replace('open-container', 'open-iommufd') } : each));
 };
 
-const withoutExpectation = (text: string): string => text.replace(/\s+expect\s.*$/s, '');
+/** Expectations are for the model that a statement was written for. */
+export const withoutExpectation = (text: string): string => text.replace(/\s+expect\s.*$/s, '');

@@ -80,6 +80,9 @@ export const groupNotAlone: DiagnosticRule = {
   title: 'The device shares its IOMMU group with devices that stay elsewhere',
   documentation: `The group of an assigned device holds other devices, which the same owner does not get. "IOMMU group 1 contains all i210s": there is no error message for this, only one big group.
 
+A group is the smallest set of devices that can be given away apart from the rest, whatever stands in the way: not only DMA that no IOMMU sees, but also a bridge that lends them one requester ID, or registers of
+one function that change another. So it is there, and is enforced, also for who never opens it: with iommufd a program names devices only.
+
 The kernel cannot keep the members of a group apart: a port between them does not have ACS switched on, functions of one slot may reach each other inside their device, or they share a requester ID. So the whole group
 has one owner, and the host loses every device in it.
 

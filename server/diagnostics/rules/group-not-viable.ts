@@ -1,4 +1,5 @@
 import { type Facts, addressText, driversInTheWay, failedSteps, isVfioDriver, kernelSays, refusal } from '../facts.js';
+import { NODE_ACCESS } from '../causes.js';
 import { bind } from '../fixes.js';
 import { programSays, usesGroups } from '../program-says.js';
 import { onRootPort, sampleHost } from '../sample.js';
@@ -48,6 +49,7 @@ Bridges and ports are not in the way: leave \`pcieport\` where it is.
     const { report } = facts;
     const said = new Set<SubjectId>();
     for (const { step } of failedSteps(report)) {
+      if (NODE_ACCESS.explains(step)) continue;
       const owner = facts.ownerOf(step);
       const entry = owner?.assigned.find((each) => each.id === step.origin);
       if (owner === undefined || entry === undefined || said.has(entry.id) || !isVfioDriver(facts.driverAtStart(entry.device))) continue;

@@ -11,21 +11,9 @@ const MARGIN = 0x4000_0000n;
 
 const memoryOf = (owner: OwnerDescription): bigint => owner.memory.reduce((sum, each) => sum + each.size, 0n);
 
-/** Slots of a guest with an IOMMU are an address space each; devices of one group can only be in one together. */
-const addressSpaces = (facts: Facts, owner: OwnerDescription): number => new Set(owner.assigned.map(({ device }) => facts.group(device)?.number ?? device)).size;
-
-/** Allowed for once, but the virtual IOMMU wants it several times: what the simulation of one address space does not meet. */
-function perAddressSpace(facts: Facts, owner: OwnerDescription): Found | null {
-  const { memlock } = owner;
-  const count = addressSpaces(facts, owner);
-  const total = memoryOf(owner) * BigInt(count);
-  if (owner.virtualIommu !== true || memlock === undefined || count < 2 || owner.capabilities.includes('IPC_LOCK') || total <= memlock || memoryOf(owner) > memlock) return null;
-  return {
-    severity: 'warning', subject: owner.id, related: [],
-    message: `${owner.name} has a virtual IOMMU and ${count} address spaces, and each maps the guest's ${sizeText(memoryOf(owner))}: ${sizeText(total)} are to be locked, and ${sizeText(memlock)} may be. The kernel logs "vfio_pin_pages_remote: RLIMIT_MEMLOCK (${memlock}) exceeded", QEMU "VFIO_MAP_DMA failed: Cannot allocate memory".`,
-    fixes: [{ title: `Allow ${sizeText(total + MARGIN)} of locked memory`, preferred: true, edits: [{ kind: 'set-property', subject: owner.id, property: 'memlock', text: `memlock ${sizeWord(total + MARGIN)}` }] }],
-  };
-}
+/** How often the memory is mapped: slots of a guest with an IOMMU are an address space each; devices of one group can only be in one together. */
+const addressSpaces = (facts: Facts, owner: OwnerDescription): number =>
+  (owner.virtualIommu === true ? new Set(owner.assigned.map(({ device }) => facts.group(device)?.number ?? device)).size : 1);
 
 export const memlockExceeded: DiagnosticRule = {
   code: 'memory/memlock-exceeded',
@@ -48,8 +36,9 @@ export const memlockExceeded: DiagnosticRule = {
       const owner = facts.ownerOf(step);
       if (owner !== undefined && said.has(owner.id)) continue;
       if (owner !== undefined) said.add(owner.id);
-      const total = owner === undefined ? 0n : memoryOf(owner);
-      const limit = owner?.memlock === undefined ? '' : ` ${owner.name} may lock ${sizeText(owner.memlock)} and wants to map ${sizeText(total)}.`;
+      const count = owner === undefined ? 1 : addressSpaces(facts, owner);
+      const total = owner === undefined ? 0n : memoryOf(owner) * BigInt(count);
+      const limit = owner?.memlock === undefined ? '' : ` ${owner.name} may lock ${sizeText(owner.memlock)} and wants to map ${sizeText(total)}${count === 1 ? '' : `, which is its memory in ${count} address spaces of its virtual IOMMU`}.`;
       yield {
         subject: owner?.id ?? step.origin,
         message: `${refusal(step)}: RLIMIT_MEMLOCK is exceeded.${limit}${kernelSays(step)}${programSays(owner, { qemu: `${owner !== undefined && usesGroups(owner) ? 'VFIO_MAP_DMA' : 'IOMMU_IOAS_MAP'} failed: ${errorText(step.result)}` })}`,
@@ -57,10 +46,6 @@ export const memlockExceeded: DiagnosticRule = {
         fixes: owner === undefined ? [] : [{ title: `Allow ${sizeText(total + MARGIN)} of locked memory`, preferred: true, edits: [{ kind: 'set-property', subject: owner.id, property: 'memlock', text: `memlock ${sizeWord(total + MARGIN)}` }] },
           { title: 'Run it with CAP_IPC_LOCK, which no limit binds', preferred: false, edits: [{ kind: 'set-property', subject: owner.id, property: 'capabilities', text: `capabilities ${[...owner.capabilities, 'IPC_LOCK'].join(', ')}` }] }],
       };
-    }
-    for (const owner of facts.description.owners) {
-      const found = said.has(owner.id) ? null : perAddressSpace(facts, owner);
-      if (found !== null) yield found;
     }
   },
 };

@@ -61,9 +61,12 @@ function inheritPositions(topology: Topology, listed: ReadonlyMap<SubjectId, num
   return positions;
 }
 
-/** What an AMD unit does not translate although it serves the segment: itself, and what firmware's ranges leave out (AMD-01). */
+/** The PCI function as which the unit itself appears. */
+const isVirtioIommu = ({ ids }: FunctionDescription): boolean => ids?.vendor === 0x1af4 && ids.device === 0x1057;
+
+/** What a unit does not translate although it serves the segment: itself, and what firmware's ranges leave out (AMD-01). */
 function isLeftOut(topology: Topology, fn: FunctionDescription, unit: IommuDescription): boolean {
-  if (unit.except?.includes(fn.id)) return true;
+  if (unit.except?.includes(fn.id) || (unit.architecture === 'virtio-iommu' && isVirtioIommu(fn))) return true;
   if (unit.architecture !== 'amd-vi') return false;
   if (isIommuFunction(fn)) return true;
   if (unit.covers !== 'rest' || !AMD_LISTS_WHAT_STANDS_BEHIND_THE_UNIT) return false;

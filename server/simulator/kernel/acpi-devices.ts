@@ -1,6 +1,6 @@
 /** How AMD's driver finds a device that is not on PCI in firmware's table of ACPI devices (GRD-02). */
 import type { IommuDescription, PlatformDeviceDescription } from '../description.js';
-import type { GroupRefusal } from './group-callbacks.js';
+import type { GroupRefusal } from './grouping.js';
 
 export type AcpiMatch = { readonly kind: 'found'; readonly deviceId: number; readonly message?: string } | { readonly kind: 'refused'; readonly refusal: GroupRefusal };
 

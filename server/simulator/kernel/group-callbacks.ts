@@ -3,11 +3,13 @@
  * share a group whatever else is so. PCI functions are otherwise grouped by topology (GRD-01, GRD-21).
  */
 import type { FunctionDescription, IommuArchitectureName, IommuDescription, PlatformDeviceDescription, SubjectId } from '../description.js';
+import { bridgeAlias } from '../fabric/aliases.js';
 import { append } from '../fabric/multimap.js';
 import type { Topology } from '../fabric/topology.js';
 import type { GroupReason } from '../report.js';
 import { matchAcpiDevice } from './acpi-devices.js';
 import { GROUP_PER_DEVICE, sharesByDriver } from './group-reasons.js';
+import type { GroupRefusal } from './grouping.js';
 import { partitionableEndpoint } from './partitionable-endpoints.js';
 
 /** A device whose group is asked for. */
@@ -21,14 +23,6 @@ export interface Candidate {
   readonly unit: IommuDescription;
   /** At the unit; of a function one for each visit of the alias walk. */
   readonly streamIds: readonly number[];
-}
-
-/** GRL-07: a device with ENODEV is passed over; any other errno ends the scan, and the unit goes again. */
-export interface GroupRefusal {
-  readonly errno: 'ENODEV' | 'EINVAL';
-  readonly why: string;
-  /** In the log, after the device's name. */
-  readonly message?: string;
 }
 
 export type Placement =
@@ -127,6 +121,15 @@ const uniqueStreams: Admit = ({ streamIds, name }, { release }, owner) => {
   return { errno: 'ENODEV', why: `requests of ${name} arrive under one stream ID for two reasons, which the SMMU's driver of this release takes for two devices`, message: `stream ${twice} already in tree` };
 };
 
+/**
+ * GRD-10: the device answers the driver's probe only for endpoints that it knows (recorded with QEMU's): requesters whose requests reach it under an ID of
+ * their own, and not what a bridge to conventional PCI speaks for.
+ */
+const knownEndpoints: Admit = ({ device, name }, { topology }) => {
+  const spokenFor = device.kind === 'pci' && [...topology.ancestors(device.fn)].some((bridge) => bridgeAlias(topology, bridge, false) !== null);
+  return spokenFor ? { errno: 'ENODEV', why: `the bridge above ${name} puts its own requester ID in place, so that the virtio device knows no such endpoint` } : null;
+};
+
 const oneEach: GroupCallback = { rules: ['GRP-30', 'GRD-01'], pci: 'topology' };
 const oneEachAlways: GroupCallback = { rules: ['GRP-30', 'GRD-09'], pci: 'alone' };
 /** GRP-31: `generic_single_device_group`, or what the drivers had of their own before 6.6. */
@@ -137,7 +140,7 @@ const CALLBACKS: Readonly<Record<IommuArchitectureName, GroupCallback>> = {
   vtd: oneEach, mock: oneEach,
   'amd-vi': { rules: ['GRD-02'], shared: "a device ID of firmware's ACPI table", keys: acpiKeys, admits: acpiAdmission, pci: 'topology' },
   smmuv3: { rules: ['GRP-30', 'GRD-03'], admits: uniqueStreams, pci: 'topology' },
-  'virtio-iommu': { rules: ['GRP-30', 'GRD-10'], pci: 'topology' }, 'riscv-iommu': { rules: ['GRP-30', 'GRD-10'], pci: 'topology' },
+  'virtio-iommu': { rules: ['GRP-30', 'GRD-10'], admits: knownEndpoints, pci: 'topology' }, 'riscv-iommu': { rules: ['GRP-30', 'GRD-10'], pci: 'topology' },
   smmuv2: { rules: ['GRD-04', 'GRP-32'], shared: 'an entry of the stream map or an fsl-mc container', keys: smmuV2Keys, pci: 'topology' },
   dart: { rules: ['GRD-05'], shared: 'a stream of the DART', keys: streams, pci: 'topology', staysInUnit: true },
   mediatek: { rules: ['GRD-06'], shared: 'a region of I/O addresses', keys: regionKeys, admits: hasIds, pci: 'alone' },

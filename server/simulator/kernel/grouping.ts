@@ -30,3 +30,11 @@ export interface GroupingView {
 export interface GroupingAlgorithm {
   decide(fn: FunctionDescription): GroupDecision;
 }
+
+/** GRL-07: a device with ENODEV is passed over; any other errno ends the scan, and the unit goes again. */
+export interface GroupRefusal {
+  readonly errno: 'ENODEV' | 'EINVAL';
+  readonly why: string;
+  /** In the log, after the device's name. */
+  readonly message?: string;
+}

@@ -16,9 +16,9 @@ import { KernelAliases } from './alias-quirks.js';
 import { aliasConflicts, BusGrouping } from './bus-grouping.js';
 import { ClassicGrouping } from './classic-grouping.js';
 import type { CommandLine } from './command-line.js';
-import { GroupCallbacks, groupName, type Candidate, type GroupRefusal } from './group-callbacks.js';
+import { GroupCallbacks, groupName, type Candidate } from './group-callbacks.js';
 import { candidates, probeOrder, unitsOfDevices, withoutUnit, type CandidateContext } from './group-candidates.js';
-import type { GroupingAlgorithm, GroupingView } from './grouping.js';
+import type { GroupingAlgorithm, GroupingView, GroupRefusal } from './grouping.js';
 import { acsRequests, activeUnits, groupsFormAtDriverProbe, isDescribedByFirmware } from './iommu-detection.js';
 import type { KernelProfile } from './profile.js';
 import { registersAfterBoot } from './acs-registers.js';
@@ -69,7 +69,7 @@ const ALGORITHMS: Readonly<Record<GroupingName, new (view: GroupingView) => Grou
 
 /** The groups that the kernel of `profile` forms on the host with this command line. */
 export function formGroups(host: HostDescription, topology: Topology, profile: KernelProfile, commandLine: CommandLine, algorithm: GroupingName = host.kernel.grouping ?? 'classic'): FormedGroups {
-  const switchedOn = activeUnits(host, topology, commandLine);
+  const switchedOn = activeUnits(host, topology, commandLine, profile.release);
   const parameters = parseAcsParameters(commandLine);
   const boot = bootAcs(topology, { parameters, requested: acsRequests(host, topology, switchedOn, profile.release), release: profile.release });
   const hasAmdIommu = host.iommus.some((unit) => unit.architecture === 'amd-vi');

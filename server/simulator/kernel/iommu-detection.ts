@@ -4,6 +4,9 @@ import type { Topology } from '../fabric/topology.js';
 import { EMBEDDED, isEmbedded } from '../hardware/kernel-only/embedded.js';
 import { hasWord, lastWord, type CommandLine } from './command-line.js';
 
+/** First kernel that reads the ACPI table of virtio-iommu; before, it finds such a unit by device trees alone. */
+const READS_VIOT_SINCE = 5014;
+
 /** First kernel whose driver asks for ACS before devices are set up; virtio-iommu learnt it with its ACPI table. */
 const ASKS_FOR_ACS_SINCE: Readonly<Record<Exclude<IommuArchitectureName, EmbeddedIommuName>, number>> = { vtd: 0, 'amd-vi': 0, smmuv3: 0, 'riscv-iommu': 0, 'virtio-iommu': 5014, mock: Infinity };
 
@@ -46,8 +49,9 @@ export const groupsFormAtDriverProbe = (unit: IommuDescription, release: number)
 const DISPLAY_CLASS = 0x03;
 
 /** Units in use, in the order of the description. */
-export function activeUnits(host: HostDescription, topology: Topology, commandLine: CommandLine): IommuDescription[] {
-  return host.iommus.filter((unit) => unit.withoutDriver !== true && isActive(unit, host.kernel, topology, commandLine));
+export function activeUnits(host: HostDescription, topology: Topology, commandLine: CommandLine, release = Infinity): IommuDescription[] {
+  const isDescribed = (unit: IommuDescription): boolean => unit.architecture !== 'virtio-iommu' || firmwareOf(host) === 'device-tree' || release >= READS_VIOT_SINCE;
+  return host.iommus.filter((unit) => unit.withoutDriver !== true && isDescribed(unit) && isActive(unit, host.kernel, topology, commandLine));
 }
 
 function isActive(unit: IommuDescription, kernel: KernelDescription, topology: Topology, commandLine: CommandLine): boolean {

@@ -1,4 +1,4 @@
-/** `ioctl`: a call by its bare structure, of which everything is 0 but what the step says (IFD-01 .. IFD-03). */
+/** `ioctl`: a call by its bare structure, of which everything is 0 but what the step says (IFD-01 .. IFD-03, CNF-07). */
 import { Refusal } from '../errno.js';
 import { isIoctlName, sizeOfStructure, type Envelope, type IommufdSubsystem } from '../uapi/iommufd/index.js';
 import type { Process } from '../uapi/process.js';
@@ -60,5 +60,5 @@ function envelopeOf(call: Call, command: string): Envelope {
   const longer = isIoctlName(command) && (call.has('tail') || call.has('zero-tail')) ? sizeOfStructure(command) + 1 : undefined;
   const size = call.optionalNumber('size');
   const flags = call.optionalNumber('flags');
-  return { size: size === undefined ? longer : Number(size), tailNotZero: call.has('tail'), flags: flags === undefined ? undefined : Number(flags), reserved: call.has('reserved') ? 1 : 0 };
+  return { size: size === undefined ? longer : Number(size), tailNotZero: call.has('tail'), flags: flags === undefined ? undefined : Number(flags), reserved: call.has('reserved-set') ? 1 : 0, readOnly: call.has('read-only') };
 }

@@ -42,10 +42,10 @@ export interface Program {
   readonly mapped: Set<MemoryArea>;
 }
 
-/** Device nodes are root's until somebody gives them away; what is no described owner runs as root. */
+/** Device nodes are root's until somebody gives them away, as libvirt does; what is no described owner runs as root. */
 const nodesOf = (owner: OwnerDescription | undefined): NodeAccess => {
   const isRoot = owner?.user === undefined || owner.user === 'root';
-  const access = owner?.nodes ?? (isRoot ? 'granted' : 'root-only');
+  const access = owner?.nodes ?? (isRoot || owner.program === 'libvirt' ? 'granted' : 'root-only');
   return access === 'root-only' && isRoot ? 'granted' : access;
 };
 

@@ -33,7 +33,7 @@ const SIZE = { BIND: 16, ATTACH: 12, ATTACH_PASID: 16, DETACH: 8, DETACH_PASID: 
 const BIND_FLAG_TOKEN = 1;
 /** VFIO_DEVICE_ATTACH_PASID, VFIO_DEVICE_DETACH_PASID. */
 const FLAG_PASID = 1;
-/** MDV-20 K7: the one driver that attaches PASIDs. */
+/** MDV-20 K7, SBS-06: the one driver that attaches PASIDs. */
 const PASID_DRIVER = 'vfio-pci';
 
 const invalid = (rule: string, why: string, subject?: string): Refusal => new Refusal('EINVAL', rule, why, subject === undefined ? [] : [subject]);

@@ -66,6 +66,8 @@ export interface Envelope {
   readonly flags?: number;
   /** The reserved field. */
   readonly reserved?: number;
+  /** The structure can be read and not be written back (IFD-02). */
+  readonly readOnly?: boolean;
 }
 
 /** @throws Refusal ENOTTY, EINVAL, E2BIG, EOPNOTSUPP, in this order */

@@ -96,7 +96,8 @@ export class IommufdSubsystem {
 
   /** IFD-11. */
   ioasAlloc(process: Process, fd: number, call: Envelope = {}): { id: number } {
-    return { id: spaces.allocate(this.enter(process, fd, 'IOMMU_IOAS_ALLOC', call)) };
+    const context = this.enter(process, fd, 'IOMMU_IOAS_ALLOC', call);
+    return writtenBack(call, { id: spaces.allocate(context) }, ({ id }) => context.objects.destroy(id));
   }
 
   /** IFD-14. */
@@ -111,22 +112,22 @@ export class IommufdSubsystem {
 
   /** IFD-18. Without FIXED_IOVA in `flags` the kernel chooses the address. */
   ioasMap(process: Process, fd: number, call: spaces.MapCall): { iova: Iova } {
-    return { iova: spaces.map(this.enter(process, fd, 'IOMMU_IOAS_MAP', call), process, call) };
+    return writtenBack(call, { iova: spaces.map(this.enter(process, fd, 'IOMMU_IOAS_MAP', call), process, call) });
   }
 
   /** IFD-19. */
   ioasMapFile(process: Process, fd: number, call: spaces.MapFileCall): { iova: Iova } {
-    return { iova: spaces.mapFromFile(this.enter(process, fd, 'IOMMU_IOAS_MAP_FILE', call), process, call) };
+    return writtenBack(call, { iova: spaces.mapFromFile(this.enter(process, fd, 'IOMMU_IOAS_MAP_FILE', call), process, call) });
   }
 
   /** IFD-16. */
   ioasCopy(process: Process, fd: number, call: spaces.CopyCall): { iova: Iova } {
-    return { iova: spaces.copy(this.enter(process, fd, 'IOMMU_IOAS_COPY', call), call) };
+    return writtenBack(call, { iova: spaces.copy(this.enter(process, fd, 'IOMMU_IOAS_COPY', call), call) });
   }
 
   /** IFD-20. @returns bytes removed */
   ioasUnmap(process: Process, fd: number, call: spaces.UnmapCall): { unmapped: bigint } {
-    return { unmapped: spaces.unmap(this.enter(process, fd, 'IOMMU_IOAS_UNMAP', call), call) };
+    return writtenBack(call, { unmapped: spaces.unmap(this.enter(process, fd, 'IOMMU_IOAS_UNMAP', call), call) });
   }
 
   /** IFD-22. */
@@ -148,7 +149,8 @@ export class IommufdSubsystem {
 
   /** IFD-60. Whoever uses the device says what page table it wants (ARG-02). */
   hwptAlloc(process: Process, fd: number, call: tables.HwptAllocCall): { id: number } {
-    return { id: tables.allocate(this.enter(process, fd, 'IOMMU_HWPT_ALLOC', call), call) };
+    const context = this.enter(process, fd, 'IOMMU_HWPT_ALLOC', call);
+    return writtenBack(call, { id: tables.allocate(context, call) }, ({ id }) => context.objects.destroy(id));
   }
 
   /** IFD-65. */
@@ -173,7 +175,11 @@ export class IommufdSubsystem {
 
   /** IFD-75. @returns the object's id and the descriptor that reads it */
   faultQueueAlloc(process: Process, fd: number, call: Envelope = {}): { id: number; file: number } {
-    return tables.allocateFaultQueue(this.enter(process, fd, 'IOMMU_FAULT_QUEUE_ALLOC', call), process);
+    const context = this.enter(process, fd, 'IOMMU_FAULT_QUEUE_ALLOC', call);
+    return writtenBack(call, tables.allocateFaultQueue(context, process), ({ id, file }) => {
+      process.close(file);
+      context.objects.destroy(id);
+    });
   }
 
   /** `read()` of a fault queue or of a vIOMMU's event queue. @param bytes of the reader's buffer. @throws Refusal */
@@ -261,4 +267,11 @@ export class IommufdSubsystem {
   detach(process: Process, fd: number, call: DetachRequest = {}): void {
     this.cdev(process, fd).detach(call);
   }
+}
+
+/** IFD-02: where the answer cannot be written back, an object that was made for it goes; what was mapped or unmapped stays so. @throws Refusal EFAULT */
+function writtenBack<T>({ readOnly }: Envelope, answer: T, undo?: (answer: T) => void): T {
+  if (!readOnly) return answer;
+  undo?.(answer);
+  throw new Refusal('EFAULT', 'IFD-02', 'the answer cannot be written into the structure');
 }

@@ -178,8 +178,17 @@ export class VfioRegistry implements DriverListener {
     } catch (refusal) {
       const registered = this.byDevice.get(device);
       if (!(refusal instanceof Refusal) || refusal.rule !== 'VFG-23' || registered === undefined) throw refusal;
-      registered.waiting.push(() => this.attempt(device, act));
+      registered.waiting.push(() => this.tryAgain(device, act));
       return 'blocked';
+    }
+  }
+
+  /** Whoever waited gets the refusal, not whoever woke him: another waiter may have been first. */
+  private tryAgain(device: Device, act: () => void): void {
+    try {
+      this.attempt(device, act);
+    } catch (refusal) {
+      if (!(refusal instanceof Refusal)) throw refusal;
     }
   }
 

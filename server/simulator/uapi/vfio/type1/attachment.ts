@@ -34,7 +34,7 @@ export class HardwareAttachment implements Attachment {
   }
 }
 
-/** K5 of MDV-20: the domain is attached to the parent, whole. What is done depends on how the device was made (MDV-02, ARG-01). */
+/** K5 of MDV-20, SBS-04: the domain is attached to the parent, whole. What is done depends on how the device was made (MDV-02, ARG-01). */
 export class ParentAttachment implements Attachment {
   /** VFT-11: read from the mediated device's group, so the parent's MSI window is not among them. */
   readonly reservedRegions: readonly ReservedRegion[] = [];
@@ -57,7 +57,7 @@ export class ParentAttachment implements Attachment {
   }
 }
 
-/** K6 of MDV-20, MDV-03, VFT-12: the domain is attached to one PASID of the parent, which all its mediated devices in the domain share. */
+/** K6 of MDV-20, SBS-03, MDV-03, VFT-12: the domain is attached to one PASID of the parent, which all its mediated devices in the domain share. */
 export class AuxAttachment implements Attachment {
   readonly reservedRegions: readonly ReservedRegion[] = [];
 
