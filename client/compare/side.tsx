@@ -46,7 +46,7 @@ function Drawing({ side, row, chosen, choose, title }: Pick<Properties, 'side' |
 }
 
 /** Scale below which the drawing scrolls instead. */
-const SMALLEST = 0.7;
+const SMALLEST = 0.62;
 
 const isTouched = ({ from, to }: EdgeView, chosen: number): boolean => from === chosen || to === chosen;
 const classOf = (mark: Mark, fake: boolean, touched: boolean): string => `${mark}${fake ? ' fake' : ''}${touched ? ' touched' : ''}`;

@@ -1,9 +1,8 @@
 /** A host: kernel, memory, IOMMU units, devices outside of the fabric, reserved regions, bindings. */
-import type {
-  EmbeddedIommuName, FirmwareKind, GroupingName, HostDescription, IoasidModelName, IommuArchitectureName, IommuDescription, KernelDescription, MediatedDeviceDescription, MediatedKind, PlatformDeviceDescription,
-  ReservedRegionDescription, ReservedType, SubjectId,
+import {
+  EMBEDDED_IOMMUS, type FirmwareKind, type GroupingName, type HostDescription, type IoasidModelName, type IommuArchitectureName, type IommuDescription, type KernelDescription, type MediatedDeviceDescription, type MediatedKind, type PlatformDeviceDescription,
+  type ReservedRegionDescription, type ReservedType, type SubjectId,
 } from '../../server/simulator/description.js';
-import { EMBEDDED } from '../../server/simulator/hardware/kernel-only/embedded.js';
 import type { AddressRange, Iova, PhysicalAddress } from '../../server/simulator/memory/address.js';
 import * as ast from '../generated/ast.js';
 import { rangeOf, type Context } from './context.js';
@@ -22,7 +21,7 @@ export interface HostSource {
 
 export const ARCHITECTURES: Readonly<Record<string, IommuArchitectureName>> = {
   'vtd': 'vtd', 'amd-vi': 'amd-vi', 'smmuv3': 'smmuv3', 'riscv': 'riscv-iommu', 'riscv-iommu': 'riscv-iommu', 'virtio-iommu': 'virtio-iommu',
-  ...(Object.fromEntries(Object.keys(EMBEDDED).map((name) => [name, name])) as Record<EmbeddedIommuName, EmbeddedIommuName>),
+  ...Object.fromEntries(EMBEDDED_IOMMUS.map((name) => [name, name])),
 };
 export const FIRMWARE_KINDS: readonly FirmwareKind[] = ['acpi', 'device-tree'];
 export const CPU_VENDORS = ['intel', 'amd', 'arm', 'other', 'unknown'] as const;

@@ -74,9 +74,10 @@ export type IoasidModelName = 'released' | 'sets-2021';
 export type IommuArchitectureName = 'vtd' | 'amd-vi' | 'smmuv3' | 'riscv-iommu' | 'virtio-iommu' | 'mock' | EmbeddedIommuName;
 
 /** Units of which Linux' way to group devices is known, and nothing of the hardware. */
-export type EmbeddedIommuName =
-  | 'smmuv2' | 'dart' | 'mediatek' | 'tegra-smmu' | 'pamu' | 'power' | 's390' | 'exynos' | 'msm' | 'qcom' | 'mtk-v1'
-  | 'omap' | 'rockchip' | 'sprd' | 'sun50i' | 'ipmmu';
+export const EMBEDDED_IOMMUS = [
+  'smmuv2', 'dart', 'mediatek', 'tegra-smmu', 'pamu', 'power', 's390', 'exynos', 'msm', 'qcom', 'mtk-v1', 'omap', 'rockchip', 'sprd', 'sun50i', 'ipmmu',
+] as const;
+export type EmbeddedIommuName = (typeof EMBEDDED_IOMMUS)[number];
 
 /** Requester IDs `first .. last` arrive at the unit as stream IDs from `to` on: an entry of `iommu-map`, or of a root complex in IORT. */
 export interface IdMapDescription {

@@ -1,6 +1,7 @@
 /** What a person does with the extension, in order. Each entry: what must hold, and how it is found out. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { COMPARE_CHECKS } from './checks-compare.mjs';
 import { DEBUGGER_CHECKS } from './checks-debugger.mjs';
 import { TEST_CHECKS } from './checks-tests.mjs';
 
@@ -143,5 +144,6 @@ export const CHECKS = [
   }],
   ...TEST_CHECKS,
   ...DEBUGGER_CHECKS,
+  ...COMPARE_CHECKS,
   ['nothing in the page has crashed', async ({ crashes }) => assert.deepEqual(crashes, [])],
 ];

@@ -43,6 +43,7 @@ async function runHost(host) {
   const workspace = join(scratch, 'workspace');
   cpSync(join(here, 'workspace'), workspace, { recursive: true });
   cpSync(join(repository, 'examples/ryzen-desktop/lspci.txt'), join(workspace, 'lspci.txt'));
+  cpSync(join(repository, 'examples/mdev-2021.iommu'), join(workspace, 'mdev-2021.iommu'));
   try {
     const served = await host.startHost({ vsix, workspace, data: join(scratch, 'data'), port: await freePort() });
     try {

@@ -59,8 +59,7 @@ export function momentsOf(change: GraphChange, after: ObjectGraph): Moment[] {
   return change.newLinks.flatMap((link): Moment[] => {
     const kind = kindOf(link, nodes.get(link.from), nodes.get(link.to));
     if (kind === null) return [];
-    const objects = kind === 'hint' || kind === 'emulated' ? [nodes.get(link.to)] : [nodes.get(link.to)];
-    return [{ kind, devices: devicesOf(link, nodes, members, after), object: objects[0]?.label ?? '' }];
+    return [{ kind, devices: devicesOf(link, nodes, members, after), object: nodes.get(link.to)?.label ?? '' }];
   });
 }
 
@@ -80,7 +79,7 @@ function domainMoment({ id, facts }: ObjectNode): MomentKind {
   if (id === 'domain:blocked') return 'blocked';
   const type = facts.find(([name]) => name === 'type')?.[1];
   const name = facts.find(([key]) => key === 'name')?.[1] ?? '';
-  if (type !== 'unmanaged') return 'default';
+  if (type !== 'unmanaged' && type !== 'nested') return 'default';
   return /\bblock/i.test(name) ? 'blocked' : 'domain';
 }
 
