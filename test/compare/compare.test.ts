@@ -132,6 +132,13 @@ scenario "raw" on bare { open-container c  open-group g of nic  set-container g 
     expect(run.rows[3]!.sides.map(({ calls }) => calls[0]!.result)).toEqual(['EPERM', 'ok']);
   });
 
+  it('objects that only an iommufd has are missing in type1, with the reason', async () => {
+    const file = await compareText(readFileSync(new URL('../fixtures/iommufd/nested.iommu', import.meta.url), 'utf8'));
+    const found = file.runs.flatMap(differences).filter(({ kind, text }) => kind === 'call' && text.startsWith('type1@5.13'));
+    expect(found.length).toBeGreaterThan(5);
+    expect(file.runs.flatMap(answers).join()).not.toContain('not-modelled');
+  });
+
   it('owners go through the interface of each side', async () => {
     const file = await compareText(example('acs-hole.iommu'));
     const run = runOf(file, 'rack7');

@@ -53,6 +53,14 @@ describe('objects of mdev-2021.iommu', () => {
     }
   });
 
+  it('IFD-62: a guest\'s page table stands over the one that the kernel fills', async () => {
+    const nested = await simulateText(readFileSync(new URL('../fixtures/iommufd/nested.iommu', import.meta.url), 'utf8'));
+    const run = nested.report.runs.find(({ name }) => name.startsWith('IFD-72: invalidating everything'))!;
+    const lines = linesOf(objectsAfter(nested.description, run, run.actions.length - 1));
+    expect(lines.some((line) => /^nested-hwpt \S+ -> hwpt \S+: over$/.test(line))).toBe(true);
+    expect(lines.some((line) => /^device dsa -> nested-hwpt \S+: attached to$/.test(line))).toBe(true);
+  });
+
   it('an action that a run has not has no objects', () => {
     expect(objectsAfter(file.description, file.report.runs[1]!, 10_000)).toBeUndefined();
   });

@@ -134,13 +134,19 @@ function absent(row: number, sides: Sides): DifferenceView[] {
   const [left, right] = [sides[0].rows[row]!, sides[1].rows[row]!];
   const alone = left.calls.length === 0 ? right : right.calls.length === 0 ? left : undefined;
   const call = alone?.calls[0];
-  const words = call === undefined ? undefined : ALONE[call.verb];
+  const words = call === undefined ? undefined : (ALONE[call.verb] ?? objectCall(call));
   if (alone === undefined || call === undefined) return [];
   const other = sides[alone === left ? 1 : 0];
   const ended = refusedOpen(other, row);
   if (ended !== undefined) return [{ kind: 'call', text: `${other.model.name} makes no call any more`, reason: `Its program has nothing to call on since step ${ended.row + 1}, ${ended.call.call ?? ended.call.text} (${ended.call.result}).`, rules: ended.call.rules }];
   if (words === undefined) return [];
   return [{ kind: 'call', text: `${other.model.name} has no call for this`, reason: words.reason, rules: words.rules }];
+}
+
+/** Calls on objects that only an iommufd has. */
+function objectCall({ verb }: Call): { readonly reason: string; readonly rules: readonly string[] } | undefined {
+  const spec = verbNamed.get(verb);
+  return spec !== undefined && /^IOMMU_/.test(spec.call) ? { reason: 'A container has no such object: what a program of type1 can name is the container, its groups and their devices.', rules: spec.rules } : undefined;
 }
 
 /** The latest file before a row that a side was refused. */

@@ -1,5 +1,6 @@
 /** Steps on an iommufd and on character devices as calls on containers and groups. */
 import type { Operand, StepDescription, SubjectId } from '../../simulator/description.js';
+import { verbNamed } from '../../simulator/scenario/verbs.js';
 import { handle, inHandle, subjectOf, word, type StepMaker } from './step-maker.js';
 import type { GroupOf, Translator } from './translate.js';
 
@@ -131,8 +132,14 @@ const RULES: Readonly<Record<string, Rule>> = {
 
 export function toType1(groupOf: GroupOf, failed: ReadonlySet<SubjectId>): Translator {
   const state = new State(groupOf, failed);
-  return (step, make) => (usesIommufd(step, state) && Object.hasOwn(RULES, step.verb) ? RULES[step.verb]!(make, state) : undefined);
+  return (step, make) => {
+    if (usesIommufd(step, state) && Object.hasOwn(RULES, step.verb)) return RULES[step.verb]!(make, state);
+    return isObjectCall(step.verb) ? [] : undefined;
+  };
 }
+
+/** A call on objects of an iommufd, of which type1 has none. */
+const isObjectCall = (verb: string): boolean => /^IOMMU_/.test(verbNamed.get(verb)?.call ?? '');
 
 /** `map`, `close` and the like mean a container or an address space, as the handle says. */
 const SHARED_VERBS: ReadonlySet<string> = new Set(['map', 'close']);
