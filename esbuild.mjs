@@ -31,7 +31,8 @@ const bundles = [
   { entry: 'client/compare/compare.css', out: 'compare.css', ...browser },
   { entry: 'server/main.ts', out: 'server.cjs', ...node, ...onOldNode },
   { entry: 'server/main-browser.ts', out: 'server.web.js', ...browser, format: 'iife' },
-  { entry: 'server/cli.ts', out: 'iommu.cjs', ...node, ...onOldNode },
+  { entry: 'server/cli-start.cjs', out: 'iommu.cjs', ...node, bundle: false },
+  { entry: 'server/cli.ts', out: 'iommu-main.cjs', ...node, ...onOldNode },
 ];
 
 if (only === '') generateParser();

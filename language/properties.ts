@@ -86,7 +86,7 @@ const IOMMU_PROPERTIES = allOn(['iommu'], [
   ['coherent', 'flag', 'Table walks snoop the CPU caches. Present unless said.', 'coherent no', { usual: true }],
   ['snoop-control', 'flag', 'The unit can force DMA to snoop (VT-d SC).'],
   ['scalable-mode', 'flag', 'VT-d scalable mode (SMTS).'],
-  ['first-stage', 'flag', 'First-stage translation (VT-d FSTS).'],
+  ['first-stage', 'flag', 'First-stage translation (VT-d FSTS), or guest tables (AMD-Vi GTSup and GIoSup).'],
   ['nested', 'flag', 'Nested translation.'],
   ['dirty-tracking', 'flag', 'Dirty bits in second-stage tables.'],
   ['pass-through', 'flag', 'A pass-through type in the device entry. Present unless said.', 'pass-through no', { usual: true }],

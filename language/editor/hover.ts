@@ -2,7 +2,7 @@
 import { AstUtils, CstUtils, GrammarUtils, type AstNode, type LangiumDocument, type LeafCstNode } from 'langium';
 import type { HoverProvider, LangiumServices } from 'langium/lsp';
 import type { Hover, HoverParams } from 'vscode-languageserver';
-import { UAPI_CALLS, uapiCallsOf } from '../../server/simulator/scenario/verbs-uapi.js';
+import { ioctlCommand, ioctlText, UAPI_CALLS, uapiCallsOf } from '../../server/simulator/scenario/verbs-uapi.js';
 import { verbNamed, type VerbSpec } from '../../server/simulator/scenario/verbs.js';
 import { docCommentOf } from '../comments.js';
 import * as ast from '../generated/ast.js';
@@ -60,8 +60,8 @@ export function verbText(verb: VerbSpec): string {
 
 /** Command, structure and flags of an ioctl. */
 function uapiText(name: string): string {
-  const { command, argument, members, flags } = UAPI_CALLS[name]!;
-  const parts = [command === undefined ? `\`${argument}\`` : `\`${command}\`, \`${argument}\``, ...(members === undefined ? [] : [members]), ...(flags === undefined ? [] : [`flags ${flags}`])];
+  const { ioctl, argument, members, flags } = UAPI_CALLS[name]!;
+  const parts = [`\`${ioctlText(ioctl)}\` = 0x${ioctlCommand(ioctl).toString(16)}, \`${argument}\``, ...(members === undefined ? [] : [members]), ...(flags === undefined ? [] : [`flags ${flags}`])];
   return `- \`${name}\`: ${parts.join('; ')}`;
 }
 

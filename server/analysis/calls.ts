@@ -15,8 +15,8 @@ export interface ShownCalls {
   readonly text: string;
 }
 
-/** Programs by the names that people know, with the version whose order of calls is shown (docs/programs.md). */
-const PROGRAM_TITLES: Readonly<Record<ReturnType<typeof programOf>, string>> = { qemu: 'QEMU 10', libvirt: 'QEMU 10, started by libvirt 12', dpdk: 'DPDK 25', spdk: 'SPDK 25' };
+/** Programs by the names that people know; docs/programs.md says which sources their order of calls was read in. */
+const PROGRAM_TITLES: Readonly<Record<ReturnType<typeof programOf>, string>> = { qemu: 'QEMU', libvirt: 'QEMU, started by libvirt', dpdk: 'DPDK', spdk: 'SPDK' };
 
 /**
  * One scenario per host that has owners. With `owner` only that one's, and those before it: what they hold decides what the

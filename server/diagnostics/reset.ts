@@ -6,14 +6,21 @@ type Ids = ReadonlyMap<number, readonly number[]>;
 /** Devices whose function level reset hangs them: Linux does not use it (AMD audio, USB and SATA of Zen 2 chipsets, Intel 82579, MediaTek MT7922). */
 const NO_FLR: Ids = new Map([[0x1022, [0x1487, 0x148c, 0x149c, 0x7901]], [0x8086, [0x1502, 0x1503]], [0x14c3, [0x0616]]]);
 
-/** Devices that do not come back from a reset of their bus: Linux makes none (Atheros Wi-Fi, LSI FireWire, TI KeyStone). */
-const NO_BUS_RESET: Ids = new Map([[0x168c, [0x0030, 0x0032, 0x0033, 0x0034, 0x003c, 0x003e]], [0x11c1, [0x5900, 0x5901]], [0x104c, [0xb005]]]);
+/** Devices that do not come back from a reset of their bus: Linux makes none (Atheros Wi-Fi, LSI FireWire, TI KeyStone, Cavium root ports, ASM1164 SATA, NVIDIA T4). */
+const NO_BUS_RESET: Ids = new Map([[0x168c, [0x0030, 0x0032, 0x0033, 0x0034, 0x003c, 0x003e]], [0x11c1, [0x5900, 0x5901]], [0x104c, [0xb005]], [0x177d, [0xa100]], [0x1b21, [0x1164]], [0x10de, [0x1eb8]]]);
+/** NVIDIA boards whose firmware alone can reset them. */
+const NO_BUS_RESET_BOARDS = { vendor: 0x10de, first: 0x2340, last: 0x237f } as const;
 
 const isIn = (ids: Ids, fn: FunctionDescription): boolean => fn.ids !== undefined && ids.get(fn.ids.vendor)?.includes(fn.ids.device) === true;
 
 /** Linux knows that a function level reset hangs the device. */
 export const hasBrokenFlr = (fn: FunctionDescription): boolean => isIn(NO_FLR, fn);
-export const hasBrokenBusReset = (fn: FunctionDescription): boolean => isIn(NO_BUS_RESET, fn);
+export const hasBrokenBusReset = (fn: FunctionDescription): boolean => isIn(NO_BUS_RESET, fn) || isBoard(fn);
+
+function isBoard({ ids }: FunctionDescription): boolean {
+  const { vendor, first, last } = NO_BUS_RESET_BOARDS;
+  return ids?.vendor === vendor && first <= ids.device && ids.device <= last;
+}
 
 /** True where nothing resets the function alone: sysfs lists no method, or its capability says so and nothing else is recorded. */
 export function lacksOwnReset(fn: FunctionDescription): boolean {
@@ -22,14 +29,20 @@ export function lacksOwnReset(fn: FunctionDescription): boolean {
   return fn.functionLevelReset === false || hasBrokenFlr(fn);
 }
 
-/** AMD graphics that stay dead after a reset, by device ID (of vendor 1002): what the out-of-tree module vendor-reset was made for. */
-const DEAD_AFTER_RESET: readonly { readonly family: string; readonly first: number; readonly last: number }[] = [
-  { family: 'Polaris', first: 0x67c0, last: 0x67ff }, { family: 'Polaris', first: 0x6fdf, last: 0x6fdf }, { family: 'Polaris', first: 0x6980, last: 0x699f },
-  { family: 'Vega 10', first: 0x6860, last: 0x687f }, { family: 'Vega 20', first: 0x66a0, last: 0x66af },
-  { family: 'Navi 10', first: 0x7310, last: 0x731f }, { family: 'Navi 14', first: 0x7340, last: 0x734f }, { family: 'Navi 12', first: 0x7360, last: 0x7362 },
-];
+/** AMD graphics that stay dead after a reset, by device ID (of vendor 1002): those of the device list of the out-of-tree module vendor-reset, without the processors' own graphics. */
+const DEAD_AFTER_RESET: ReadonlyMap<string, readonly number[]> = new Map([
+  ['Polaris', [
+    0x67c0, 0x67c1, 0x67c2, 0x67c4, 0x67c7, 0x67c8, 0x67c9, 0x67ca, 0x67cc, 0x67cf, 0x67d0, 0x67df, 0x6fdf,
+    0x67e0, 0x67e1, 0x67e3, 0x67e7, 0x67e8, 0x67e9, 0x67eb, 0x67ef, 0x67ff, 0x6980, 0x6981, 0x6985, 0x6986, 0x6987, 0x6995, 0x6997, 0x699f,
+  ]],
+  ['Vega 10', [0x6860, 0x6861, 0x6862, 0x6863, 0x6864, 0x6867, 0x6868, 0x6869, 0x686a, 0x686b, 0x686c, 0x686d, 0x686e, 0x686f, 0x687f]],
+  ['Vega 20', [0x66a0, 0x66a1, 0x66a2, 0x66a3, 0x66a4, 0x66a7, 0x66af]],
+  ['Navi 10', [0x7310, 0x7312, 0x7318, 0x7319, 0x731a, 0x731b, 0x731e, 0x731f]],
+  ['Navi 14', [0x7340, 0x7341, 0x7347, 0x734f]],
+  ['Navi 12', [0x7360, 0x7362]],
+]);
 const AMD_GRAPHICS = 0x1002;
 
 /** The family of a card that is known not to come back; undefined for every other device. */
 export const deadAfterReset = ({ ids }: FunctionDescription): string | undefined =>
-  (ids?.vendor === AMD_GRAPHICS ? DEAD_AFTER_RESET.find(({ first, last }) => first <= ids.device && ids.device <= last)?.family : undefined);
+  (ids?.vendor === AMD_GRAPHICS ? [...DEAD_AFTER_RESET].find(([, devices]) => devices.includes(ids.device))?.[0] : undefined);

@@ -33,10 +33,10 @@ const PROBLEMS: readonly Problem[] = [
   problem(4, '04-iommu-off', 'iommu/disabled', ['no iommu_group found: No such file or directory'], ['no iommu_group found: No such file or directory', 'intel_iommu=on']),
   problem(4, '04-iommu-absent', 'iommu/none', ['no iommu_group'], ['No IOMMU detected, please activate it']),
   problem(5, '05-rmrr', 'reserved/firmware-mapping', ['Device is ineligible for IOMMU domain attach due to platform RMRR requirement.  Contact your platform vendor.'], ['Device is ineligible for IOMMU domain attach due to platform RMRR requirement'], 'firmware wants it'),
-  problem(6, '06-memlock', 'memory/memlock-exceeded', ['vfio_pin_pages_remote: RLIMIT_MEMLOCK (65536) exceeded', 'VFIO_MAP_DMA failed: Cannot allocate memory', 'ENOMEM'], ['hard_limit', 'CAP_IPC_LOCK']),
+  problem(6, '06-memlock', 'memory/memlock-exceeded', ['vfio_pin_pages_remote: RLIMIT_MEMLOCK (65536) exceeded', 'vfio_container_dma_map(…) = -12 (Cannot allocate memory)', 'VFIO_MAP_DMA failed: Cannot allocate memory', 'ENOMEM'], ['hard_limit', 'CAP_IPC_LOCK']),
   problem(6, '06-memlock-iommufd', 'memory/memlock-exceeded', ['IOMMU_IOAS_MAP failed: Cannot allocate memory'], ['RLIMIT_MEMLOCK']),
   problem(6, '06-memlock-virtual-iommu', 'memory/memlock-exceeded', ['wants to map 8 GiB, which is its memory in 2 address spaces of its virtual IOMMU', 'RLIMIT_MEMLOCK (5368709120) exceeded'], ['one for each of its address spaces']),
-  problem(7, '07-address-width', 'memory/beyond-address-width', ['VFIO_MAP_DMA failed: Invalid argument', '39 bits'], ['iommu width (39) is not sufficient for the mapped address (8800001000)']),
+  problem(7, '07-address-width', 'memory/beyond-address-width', ['vfio_container_dma_map(…) = -22 (Invalid argument)', '39 bits'], ['iommu width (39) is not sufficient for the mapped address (8800001000)']),
   problem(7, '07-guest-address-width', 'memory/guest-address-width', ['VFIO_MAP_DMA failed: Invalid argument', '0x380000000000', 'iommu width (39) is not sufficient for the mapped address'], ['guest-phys-bits=39']),
   problem(8, '08-reset-fails', 'device/reset-fails', ['vfio-pci 0000:01:00.0: not ready 65535ms after bus reset; giving up', "Unknown PCI header type '127'"], ['not ready 65535ms after FLR; giving up']),
   problem(8, '08-bus-reset-hits-others', 'device/no-reset', ['no function level reset', 'nic (0000:01:00.1), driver igb', 'VFIO_DEVICE_PCI_HOT_RESET fails with EINVAL', 'Cannot reset device 0000:01:00.0, depends on group 2 which is not owned'], ['no available reset mechanism']),
@@ -63,7 +63,7 @@ const PROBLEMS: readonly Problem[] = [
   problem(22, '22-stolen-memory', 'dma/faults', ['[fault reason 0x06] PTE Read access is not set'], ['the entry that refuses']),
   problem(22, '22-io-page-fault', 'dma/faults', ['IO_PAGE_FAULT'], ['the entry that refuses']),
   problem(23, '23-cloud-vm', 'iommu/none', ['no-IOMMU mode'], ['enable_unsafe_noiommu_mode']),
-  problem(24, '24-too-many-mappings', 'memory/too-many-mappings', ['possibly running out of DMA mappings', 'ENOSPC'], ['65535', 'virtio-mem']),
+  problem(24, '24-too-many-mappings', 'memory/too-many-mappings', ['vfio_container_dma_map(…) = -28 (No space left on device)', 'ENOSPC'], ['65535', 'virtio-mem']),
   problem(25, '25-requester-alias', 'group/requester-alias', ['Present bit in context entry is clear', '03:00.1'], ['[03:00.1] … [fault reason 0x02] Present bit in context entry is clear'], 'Linux does what is needed'),
 ];
 

@@ -6,7 +6,7 @@ const SOON = 30_000;
 export const COMPARE_CHECKS = [
   ['compare: "IOMMU: Compare Models" draws both models', async ({ workbench, page }) => {
     // Of several views only one is looked at.
-    await workbench.command('View: Close All Editors');
+    await workbench.closeAllEditors();
     await page.keyboard.press('Control+Shift+E');
     await workbench.openFile('mdev-2021.iommu');
     await workbench.languageMode('IOMMU');

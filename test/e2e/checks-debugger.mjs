@@ -28,7 +28,7 @@ export const DEBUGGER_CHECKS = [
     await page.keyboard.press('Control+Shift+E');
     await workbench.openFile('steps.iommu');
     await workbench.languageMode('IOMMU');
-    await page.locator('.codelens-decoration a').first().waitFor({ timeout: 60_000 });
+    await page.locator('.codelens-decoration a:visible').first().waitFor({ timeout: 60_000 });
     await workbench.goToLine(lineOf('dma gpu write 0x10_1000'));
     await workbench.command('Debug: Toggle Breakpoint', 'Toggle Breakpoint');
     await workbench.editor.locator('.codicon-debug-breakpoint, .codicon-debug-breakpoint-unverified').first().waitFor({ timeout: SOON });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { COMPARE_CHECKS } from './checks-compare.mjs';
 import { DEBUGGER_CHECKS } from './checks-debugger.mjs';
+import { OUTPUT_CHECKS } from './checks-outputs.mjs';
 import { TEST_CHECKS } from './checks-tests.mjs';
 
 const text = readFileSync(new URL('workspace/desk.iommu', import.meta.url), 'utf8').split('\n');
@@ -105,7 +106,7 @@ export const CHECKS = [
   }],
   ['a click on the hint of a group draws why it is as it is', async ({ workbench, page, screenshot }) => {
     const { view } = workbench;
-    await page.locator('.view-line', { hasText: /function\sgpu\s/ }).first().getByText(/^group \d+$/).click({ modifiers: ['ControlOrMeta'], timeout: 20_000 });
+    await page.locator('.view-line', { hasText: /function\sgpu\s*group/ }).first().getByText(/^group\s\d+$/).click({ modifiers: ['ControlOrMeta'], timeout: 20_000 });
     await view.locator('#topology .box.member', { hasText: 'audio' }).waitFor({ timeout: 20_000 });
     await view.locator('.why li').first().waitFor();
     await screenshot('9-groups');
@@ -142,6 +143,7 @@ export const CHECKS = [
     await workbench.reload();
     await workbench.view.locator('.heading h1', { hasText: 'dma gpu0 write' }).waitFor({ timeout: 60_000 });
   }],
+  ...OUTPUT_CHECKS,
   ...TEST_CHECKS,
   ...DEBUGGER_CHECKS,
   ...COMPARE_CHECKS,

@@ -26,9 +26,24 @@ export class Workbench {
 
   /** Opens a file from the explorer, in an editor of its own. */
   async openFile(name) {
+    // In the first group, whatever view beside it has the keyboard; from the explorer, whatever the side bar shows.
+    await this.page.keyboard.press('Control+1');
+    if (!(await this.page.locator('.explorer-folders-view').isVisible())) await this.page.keyboard.press('Control+Shift+E');
     await this.page.locator('.explorer-folders-view .monaco-list-row', { hasText: name }).dblclick({ timeout: LATER });
     await this.page.locator('.tab.active', { hasText: name }).first().waitFor({ timeout: SOON });
     await this.editor.locator('.view-line').first().waitFor({ timeout: SOON });
+  }
+
+  /** Closes everything; what nobody saved is thrown away. */
+  async closeAllEditors() {
+    const { page } = this;
+    await this.command('View: Close All Editors');
+    const tabs = page.locator('.editor-group-container .tab');
+    const discard = page.locator('.monaco-dialog-box .monaco-button', { hasText: /Don.t Save/ });
+    for (const started = Date.now(); Date.now() - started < SOON && (await tabs.count()) > 0;) {
+      if (await discard.first().isVisible()) await discard.first().click();
+      await page.waitForTimeout(100);
+    }
   }
 
   /** The first editor that is shown. */

@@ -101,6 +101,25 @@ describe('AMD-20, AMD-21: the host table walk', () => {
   });
 });
 
+describe('AMD-22: accessed and dirty bits', () => {
+  const HAD = 0x180n;
+  const leaf = 0x1102e08n;
+  const dirtyAfter = (access: 'read' | 'write', had: bigint, changes: Parameters<typeof unitDescription>[1]) => {
+    const unit = on({ [DTE]: TABLES[DTE]! | had }, changes);
+    const answer = outcome(unit, request(GPU, access, 0xfedc_1040n));
+    return [answer, unit.memory.readWord(physical(leaf))];
+  };
+
+  it('a write makes the leaf dirty, a read is told that it may not be written to without asking again', () => {
+    expect(dirtyAfter('write', HAD, { dirtyTracking: true })).toEqual(['0x7654321040 rw', 0x7000_0076_5432_1061n]);
+    expect(dirtyAfter('read', HAD, { dirtyTracking: true })).toEqual(['0x7654321040 r-', 0x7000_0076_5432_1001n]);
+  });
+
+  it.each([['without HAD', 0n, true], ['with accessed bits only', 0x80n, true], ['where the unit has no such bits', HAD, false]])('%s nothing is written', (_what, had, dirtyTracking) => {
+    expect(dirtyAfter('write', had, { dirtyTracking })).toEqual(['0x7654321040 rw', 0x7000_0076_5432_1001n]);
+  });
+});
+
 describe('ATS (A7, A10, AMD-31)', () => {
   const translated = request(GPU, 'read', 0x1234_5000n, { addressType: 'translated' });
   const asks = (address: bigint) => request(GPU, 'read', address, { addressType: 'translation-request' });

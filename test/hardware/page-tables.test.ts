@@ -15,6 +15,7 @@ interface Shape {
   readonly version: number;
   /** Bits of input address. */
   readonly width: number;
+  readonly options?: Readonly<Record<string, string>>;
 }
 
 const SHAPES: readonly Shape[] = [
@@ -28,13 +29,17 @@ const SHAPES: readonly Shape[] = [
   ...[[4, 48], [6, 64]].flatMap(([levels, width]) => [6012, 6019].map((version): Shape => ({
     name: `AMD-Vi, up to ${levels} levels, ${version}`, version, width: width!, description: unitDescription('amd-vi', { levels: [levels!] }),
   }))),
+  // PGS-05
+  ...[[6001, 48, 48], [6012, 57, 57], [6019, 48, 47], [6019, 57, 56]].map(([version, addressWidth, width]): Shape => ({
+    name: `AMD-Vi, version 2 of ${addressWidth} bits, ${version}`, version: version!, width: width!, options: { amd_iommu: 'pgtbl_v2' }, description: unitDescription('amd-vi', { firstStage: true, addressWidth: addressWidth! }),
+  })),
 ];
 
-function create({ description, version }: Shape): { unit: IommuUnit; table: PageTable; memory: PhysicalMemory } {
+function create({ description, version, options = { intel_iommu: 'on,sm_on' } }: Shape): { unit: IommuUnit; table: PageTable; memory: PhysicalMemory } {
   const entry = architectureOf(description.architecture);
   if (!entry.modelled) throw new Error(entry.reason);
   const memory = new PhysicalMemory();
-  const unit = entry.architecture.createUnit(description, memory, kernel(version, { intel_iommu: 'on,sm_on' }));
+  const unit = entry.architecture.createUnit(description, memory, kernel(version, options));
   const table = unit.createPageTable();
   unit.setDeviceEntry(DEVICE, { kind: 'paging', table, domainId: 7, ats: false });
   return { unit, table, memory };

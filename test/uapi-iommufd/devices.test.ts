@@ -160,9 +160,15 @@ describe('IFD-60 flags of page tables', () => {
   };
   it.each([
     ['6.12', HWPT_FLAGS.PASID, 'EOPNOTSUPP'], ['6.12', HWPT_FLAGS.FAULT_ID_VALID, 'EOPNOTSUPP'], ['6.19', HWPT_FLAGS.PASID, { id: 3 }], ['6.19', HWPT_FLAGS.FAULT_ID_VALID, 'ENOENT'],
-    ['6.19', HWPT_FLAGS.DIRTY_TRACKING, 'EOPNOTSUPP'], ['6.19', HWPT_FLAGS.NEST_PARENT, 'EOPNOTSUPP'], ['6.6', 0, 'ENOTTY'],
+    ['6.19', HWPT_FLAGS.DIRTY_TRACKING, 'EOPNOTSUPP'], ['6.19', HWPT_FLAGS.NEST_PARENT, 'EOPNOTSUPP'], ['6.6', 0, { id: 3 }], ['6.6', HWPT_FLAGS.NEST_PARENT, 'EOPNOTSUPP'], ['6.6', HWPT_FLAGS.DIRTY_TRACKING, 'EOPNOTSUPP'],
   ])('%s flags %i', (version, flags, answer) => expect(alloc(version, flags)).toEqual(answer));
+  it('IFD-01: data are beyond the structure of 6.6', () => expect(alloc('6.6', 0, { data: { type: 1, length: 24 } })).toBe('E2BIG'));
   it('IFD-61, SC-84: data for an IOAS is not taken', () => expect(alloc('6.12', 0, { data: { type: 1, length: 24 } })).toBe('EOPNOTSUPP'));
+  it.each([['6.6', 'ENOENT'], ['6.12', 'EINVAL']])('IFD-60, SC-64: %s without an address space', (version, answer) => {
+    const { iommufd, process, fd, bind } = setUp({ version, devices: [{ name: 'a' }] });
+    const { id: device } = bind('a');
+    expect([99, device].map((pt) => errnoOf(() => iommufd.hwptAlloc(process, fd, { device, pt })))).toEqual([answer, answer]);
+  });
   it('IFD-62: a page table that is no parent', () => {
     const { iommufd, process, fd, bind, ioas } = setUp({ devices: [{ name: 'a' }] });
     const { id: device } = bind('a');

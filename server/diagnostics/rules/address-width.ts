@@ -1,5 +1,6 @@
 import { ADDRESS_WIDTH } from '../causes.js';
 import { failedSteps, type Facts, refusal } from '../facts.js';
+import { mapRefused } from '../program-says.js';
 import { onRootPort, sampleHost } from '../sample.js';
 import type { DiagnosticRule, Fix, Found } from '../rule.js';
 import { versionNumber } from '../../simulator/kernel/profile.js';
@@ -30,7 +31,7 @@ function words(facts: Facts, step: StepReport, host: HostDescription | undefined
   const width = narrowest(host);
   const isOld = (versionNumber(host.kernel.version) ?? Infinity) < VFIO_CHECKS_SINCE;
   const owner = facts.ownerOf(step);
-  return ` The IOMMU of ${host.name} translates ${width} bits, so addresses below ${hex(1n << BigInt(width))}.${isOld ? ` The kernel logs: "intel_iommu_map: iommu width (${width}) is not sufficient for the mapped address (${range.last.toString(16)})".` : ''}${owner?.kind === 'vm' ? ' QEMU says "VFIO_MAP_DMA failed: Invalid argument".' : ''}`;
+  return ` The IOMMU of ${host.name} translates ${width} bits, so addresses below ${hex(1n << BigInt(width))}.${isOld ? ` The kernel logs: "intel_iommu_map: iommu width (${width}) is not sufficient for the mapped address (${range.last.toString(16)})".` : ''}${mapRefused(owner, 'EINVAL')}`;
 }
 
 const USUAL_BACKING = 2n << 20n;

@@ -24,7 +24,7 @@ function beyondTheUnit(facts: Facts, owner: OwnerDescription, host: HostDescript
   const at = ((1n << BigInt(width)) / WINDOW_PARTS) * WINDOW_AT;
   return {
     subject: owner.id,
-    message: `${owner.name} shows its guest ${width} address bits, and the IOMMU of ${host.name} translates ${units}: a BAR of ${facts.name(bar.device)} that the guest puts at ${hex(at)} cannot be mapped for other devices. QEMU says "VFIO_MAP_DMA failed: Invalid argument" (-22), older kernels log "iommu width (${units}) is not sufficient for the mapped address (${at.toString(16)})".`,
+    message: `${owner.name} shows its guest ${width} address bits, and the IOMMU of ${host.name} translates ${units}: a BAR of ${facts.name(bar.device)} that the guest puts at ${hex(at)} cannot be mapped for other devices. QEMU says "vfio_container_dma_map(…) = -22 (Invalid argument)", older versions also "VFIO_MAP_DMA failed: Invalid argument", older kernels log "iommu width (${units}) is not sufficient for the mapped address (${at.toString(16)})".`,
     related: host.iommus.map((unit) => ({ subject: unit.id, message: `translates ${unit.addressWidth ?? DEFAULT_WIDTH} bits` })),
     fixes: setWidth(owner, units),
   };
@@ -53,7 +53,7 @@ export const guestAddressWidth: DiagnosticRule = {
   severity: 'warning',
   title: 'The guest address width does not suit memory, devices or IOMMU',
   documentation: `A guest places 64-bit BARs by the address width that its processor shows, mostly near the top: with 46 bits at 0x380000000000. QEMU maps the BARs of one device for the others (peer-to-peer), at guest physical addresses. When the IOMMU of the host translates fewer bits,
-that fails: "VFIO_MAP_DMA failed: Invalid argument" (-22); kernels before 5.4 logged "intel_iommu_map: iommu width (39) is not sufficient for the mapped address". Mobile and many desktop processors of Intel have 39 bits.
+that fails: "vfio_container_dma_map(…) = -22 (Invalid argument)"; kernels before 5.4 logged "intel_iommu_map: iommu width (39) is not sufficient for the mapped address". Mobile and many desktop processors of Intel have 39 bits.
 
 Too few bits are no good either: memory and the window for large BARs have to fit below the last address, or QEMU refuses ("Address space limit … phys-bits too low") and the guest has no room for BARs.
 

@@ -1,6 +1,6 @@
 import { MEMORY_LOCK } from '../causes.js';
 import { failedSteps, type Facts, kernelSays, refusal } from '../facts.js';
-import { errorText, programSays, usesGroups } from '../program-says.js';
+import { mapRefused } from '../program-says.js';
 import { onRootPort, sampleHost } from '../sample.js';
 import type { DiagnosticRule, Found } from '../rule.js';
 import type { OwnerDescription } from '../../simulator/description.js';
@@ -20,7 +20,7 @@ export const memlockExceeded: DiagnosticRule = {
   severity: 'error',
   title: 'More memory is pinned than RLIMIT_MEMLOCK allows',
   documentation: `Mapping memory for DMA pins it, and pinned memory counts against RLIMIT_MEMLOCK of the process (type1) or of the user (iommufd), unless the process has CAP_IPC_LOCK. When the limit does not suffice
-\`VFIO_IOMMU_MAP_DMA\` or \`IOMMU_IOAS_MAP\` fails with ENOMEM, and QEMU says "VFIO_MAP_DMA failed: Cannot allocate memory". The same memory counts once for each container that maps it: a VM with a virtual IOMMU has one for each of its address spaces.
+\`VFIO_IOMMU_MAP_DMA\` or \`IOMMU_IOAS_MAP\` fails with ENOMEM, and QEMU says "vfio_container_dma_map(…) = -12 (Cannot allocate memory)", older versions also "VFIO_MAP_DMA failed: Cannot allocate memory". The same memory counts once for each container that maps it: a VM with a virtual IOMMU has one for each of its address spaces.
 
 **Fix.** Allow at least the guest's memory and some more (libvirt: \`<hard_limit>\`; systemd: \`LimitMEMLOCK=\`; shell: \`ulimit -l\`).`,
   example: {
@@ -41,7 +41,7 @@ export const memlockExceeded: DiagnosticRule = {
       const limit = owner?.memlock === undefined ? '' : ` ${owner.name} may lock ${sizeText(owner.memlock)} and wants to map ${sizeText(total)}${count === 1 ? '' : `, which is its memory in ${count} address spaces of its virtual IOMMU`}.`;
       yield {
         subject: owner?.id ?? step.origin,
-        message: `${refusal(step)}: RLIMIT_MEMLOCK is exceeded.${limit}${kernelSays(step)}${programSays(owner, { qemu: `${owner !== undefined && usesGroups(owner) ? 'VFIO_MAP_DMA' : 'IOMMU_IOAS_MAP'} failed: ${errorText(step.result)}` })}`,
+        message: `${refusal(step)}: RLIMIT_MEMLOCK is exceeded.${limit}${kernelSays(step)}${mapRefused(owner, step.result)}`,
         related: [],
         fixes: owner === undefined ? [] : [{ title: `Allow ${sizeText(total + MARGIN)} of locked memory`, preferred: true, edits: [{ kind: 'set-property', subject: owner.id, property: 'memlock', text: `memlock ${sizeWord(total + MARGIN)}` }] },
           { title: 'Run it with CAP_IPC_LOCK, which no limit binds', preferred: false, edits: [{ kind: 'set-property', subject: owner.id, property: 'capabilities', text: `capabilities ${[...owner.capabilities, 'IPC_LOCK'].join(', ')}` }] }],

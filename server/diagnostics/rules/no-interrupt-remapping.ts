@@ -8,8 +8,8 @@ import type { StepReport } from '../../simulator/report.js';
 function programLine(facts: Facts, step: StepReport): string {
   const owner = facts.ownerOf(step);
   if (owner === undefined) return '';
-  const line = usesGroups(owner) ? `Failed to set iommu for container: ${errorText(step.result)}` : `error bind device to iommufd: ${errorText(step.result)}`;
-  return programSays(owner, { qemu: line, dpdk: usesGroups(owner) ? 'cannot set IOMMU type' : undefined });
+  const line = usesGroups(owner) ? `Failed to set iommu for container: ${errorText(step.result)}` : `error bind device fd=… to iommufd=…: ${errorText(step.result)}`;
+  return programSays(owner, { qemu: line, dpdk: usesGroups(owner) ? 'failed to select IOMMU type' : undefined });
 }
 
 export const noInterruptRemapping: DiagnosticRule = {

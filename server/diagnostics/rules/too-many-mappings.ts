@@ -1,6 +1,6 @@
 import { MAPPING_COUNT } from '../causes.js';
 import { failedSteps, kernelStatement, refusal } from '../facts.js';
-import { programSays } from '../program-says.js';
+import { mapRefused } from '../program-says.js';
 import { onRootPort, sampleHost } from '../sample.js';
 import type { DiagnosticRule, Fix, Found } from '../rule.js';
 import type { HostDescription } from '../../simulator/description.js';
@@ -27,7 +27,7 @@ export const tooManyMappings: DiagnosticRule = {
   severity: 'error',
   title: 'A container has no mapping left',
   documentation: `A VFIO container takes at most ${DEFAULT_LIMIT} mappings (module parameter \`dma_entry_limit\` of \`vfio_iommu_type1\`); \`VFIO_IOMMU_MAP_DMA\` then fails with ENOSPC. Guests whose memory comes in many small pieces get there: virtio-mem with a small
-block size, discarded RAM, or a guest with a virtual IOMMU that maps page by page. QEMU warns: "vfio_register_ram_discard_listener: possibly running out of DMA mappings".
+block size, discarded RAM, or a guest with a virtual IOMMU that maps page by page. QEMU says "vfio_container_dma_map(…) = -28 (No space left on device)", and with virtio-mem beforehand "possibly running out of DMA mappings".
 
 **Fix.** Map in larger pieces (a larger virtio-mem block size), raise \`dma_entry_limit\`, or use iommufd, which has no such limit.`,
   example: {
@@ -44,7 +44,7 @@ block size, discarded RAM, or a guest with a virtual IOMMU that maps page by pag
       if (said.has(subject)) continue;
       said.add(subject);
       const host = facts.host(run.host);
-      yield { subject, message: `${refusal(step)}: the container may have ${limitOf(host)} mappings and has no more left.${programSays(facts.ownerOf(step), { qemu: 'vfio_register_ram_discard_listener: possibly running out of DMA mappings' })}`, related: [], fixes: raise(host) };
+      yield { subject, message: `${refusal(step)}: the container may have ${limitOf(host)} mappings and has no more left.${mapRefused(facts.ownerOf(step), step.result)}`, related: [], fixes: raise(host) };
     }
   },
 };

@@ -125,6 +125,10 @@ export interface UnitCapabilities {
   readonly pasidAttach?: boolean;
   /** ... also those that track dirty pages (DRT-02). */
   readonly pasidDirty?: boolean;
+  /** Domains whose devices are to have PASIDs as well need a table of their own kind, `pasid`, or cannot be had; absent = any table will do. */
+  readonly pasidTables?: 'own-kind' | 'none';
+  /** What the driver asks of a device before it walks the addresses of a process: PASIDs and nothing else, or it never does; absent = as VT-d. */
+  readonly processTables?: 'with-pasids' | 'never';
   /** Widest first-stage table that may be nested, in levels; absent = 4. */
   readonly userTableLevels?: number;
   /** Static blocked domain in this kernel version; else an empty paging domain blocks. */
@@ -150,8 +154,8 @@ export interface IotlbControl {
   mapped(domainId: number, iova: bigint, size: bigint): void;
 }
 
-/** What a domain is for, where that decides which kind of table its driver makes (VT-d: first or second stage). */
-export type TableUse = 'kernel' | 'user' | 'dirty-tracking' | 'nest-parent';
+/** What a domain is for, where that decides which kind of table its driver makes (VT-d: first or second stage; AMD-Vi: version 1 or 2). */
+export type TableUse = 'kernel' | 'user' | 'dirty-tracking' | 'nest-parent' | 'pasid';
 
 export interface IommuUnit {
   readonly description: IommuDescription;
@@ -169,8 +173,11 @@ export interface IommuUnit {
    * `alloc` is bounded by the memory's table-page limit: throws `ResourceLimit` beyond it.
    */
   createPageTable(use?: TableUse): PageTable;
-  /** Programs the entry that `requesterId` selects and flushes what the driver flushes. */
-  setDeviceEntry(requesterId: number, entry: DeviceEntry): void;
+  /**
+   * Programs the entry that `requesterId` selects and flushes what the driver flushes.
+   * @param pasids the device's PASIDs are below this number (PAS-11); AMD-Vi makes room for them
+   */
+  setDeviceEntry(requesterId: number, entry: DeviceEntry, pasids?: number): void;
   /** Programs the entry of one PASID other than 0; where missing, the driver attaches none (`maxPasids` is 0 then). */
   setPasidEntry?(requesterId: number, pasid: number, entry: DeviceEntry): void;
   /** What the driver answers before it programs a PASID, where it may refuse for reasons of its own. */
@@ -192,6 +199,8 @@ export interface DriverProfile {
   /** Major * 1000 + minor: 5013, 6012. */
   readonly version: number;
   readonly commandLine: ReadonlyMap<string, readonly string[]>;
+  /** Units of the machine that are switched on: drivers use of some features what all units have; absent = only the one that is made. */
+  readonly units?: readonly IommuDescription[];
   /** Takes lines that the driver logs while it works and that no errno tells, without time stamp. */
   readonly log?: (line: string) => void;
 }

@@ -17,6 +17,8 @@ export interface AttachRules {
   readonly pasidLimit: 'driver' | 'every-device' | 'capable-devices';
   /** PAS-04: a device without group is found before a domain that takes no PASIDs. */
   readonly groupBeforeDomain: boolean;
+  /** DOM-26: default domains are made so that PASIDs can be used beside them. */
+  readonly defaultsTakePasids: boolean;
   /** PAS-07 */
   readonly pasidReplace: boolean;
   /** PAS-10: what is attached can be looked up, with whom to ask about page faults. */
@@ -48,7 +50,7 @@ export interface AttachRules {
 export type DeviceFeature = 'aux' | 'sva' | 'iopf';
 
 const OLDEST: AttachRules = {
-  refusesForeignDomains: false, widthErrno: 'EFAULT', otherSmmuErrno: 'ENXIO', pasids: false, ownershipSeesPasids: false, pasidLimit: 'driver', groupBeforeDomain: false, pasidReplace: false, handles: false,
+  refusesForeignDomains: false, widthErrno: 'EFAULT', otherSmmuErrno: 'ENXIO', pasids: false, ownershipSeesPasids: false, pasidLimit: 'driver', groupBeforeDomain: false, defaultsTakePasids: false, pasidReplace: false, handles: false,
   resetBlocks: false, sva: 'driver', pasidLives: 'while-bound', features: ['aux', 'sva'], auxiliaryDomains: true, pageRequests: 'at-boot', enforcesEmptyOnly: false, dirtyTracking: false, faultHandlers: false,
   unmappable: 'operation-first', rangeTables: [],
 };
@@ -64,7 +66,7 @@ const HISTORY: readonly { readonly since: number; readonly change: Partial<Attac
   { since: 6008, change: { refusesForeignDomains: true, enforcesEmptyOnly: true, dirtyTracking: true, faultHandlers: true, unmappable: 'type-first' } },
   { since: 6012, change: { pasidLimit: 'every-device', handles: true } },
   { since: 6013, change: { pageRequests: 'at-boot' } },
-  { since: 6014, change: { groupBeforeDomain: true } },
+  { since: 6014, change: { groupBeforeDomain: true, defaultsTakePasids: true } },
   { since: 6015, change: { features: [] } },
   { since: 6019, change: { pasidLimit: 'capable-devices', pasidReplace: true } },
   { since: 7000, change: { resetBlocks: true, rangeTables: ['vtd', 'amd-vi'] } },

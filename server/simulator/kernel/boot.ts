@@ -7,6 +7,7 @@ import { kernelOnlyUnit } from '../hardware/kernel-only/unit.js';
 import { architectureOf } from '../hardware/registry.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
 import { parseCommandLine, type CommandLine } from './command-line.js';
+import type { DeviceFacts } from './devices.js';
 import { DmaApi } from './dma-api.js';
 import { readDmaRanges } from './dma-ranges.js';
 import { HotPlug } from './hotplug.js';
@@ -28,9 +29,13 @@ export interface BootPlan {
   readonly fabric: Fabric;
   /** Who is grouped with whom and why, requester IDs, ACS registers. */
   readonly formed: FormedGroups;
-  readonly regions: ReservedRegions;
+  /** Of every device that is there at boot. */
+  readonly facts: ReadonlyMap<SubjectId, PlannedFacts>;
   readonly untrusted: ReadonlySet<SubjectId>;
 }
+
+/** What fabric and firmware say about a device, whichever machine it is in. */
+type PlannedFacts = { readonly [Fact in 'requesterIds' | 'reservedRegions']: ReturnType<DeviceFacts[Fact]> };
 
 /** A machine after boot. */
 export interface BootedHost extends BootPlan {
@@ -54,9 +59,20 @@ export function planBoot(host: HostDescription): BootPlan {
   return {
     host, profile, commandLine, topology, formed,
     fabric: new Fabric(topology, formed.acs, formed.units, formed.aliases),
-    regions: new ReservedRegions(host, topology, (device) => formed.units.get(device), profile),
+    facts: planFacts(host, topology, formed, profile),
     untrusted: untrustedFunctions(topology, profile),
   };
+}
+
+function planFacts(host: HostDescription, topology: Topology, formed: FormedGroups, profile: KernelProfile): BootPlan['facts'] {
+  const regions = new ReservedRegions(host, topology, (device) => formed.units.get(device), profile);
+  const facts = new Map<SubjectId, PlannedFacts>();
+  const add = (device: SubjectId, requesterIds: readonly number[]): void => {
+    facts.set(device, { requesterIds, reservedRegions: regions.of(device) });
+  };
+  for (const { id } of host.functions) add(id, formed.requesterIds(id));
+  for (const { id, streamIds } of host.platformDevices) add(id, streamIds);
+  return facts;
 }
 
 /** @param memory where the units' tables live. @throws ResourceLimit for a host that needs more tables than may be simulated */
@@ -64,19 +80,18 @@ export const bootHost = (host: HostDescription, memory: PhysicalMemory): BootedH
 
 /** As `bootHost`, for who boots the same host more than once. */
 export function bootPlanned(plan: BootPlan, memory: PhysicalMemory): BootedHost {
-  const { host, profile, commandLine, formed, regions, untrusted } = plan;
+  const { host, profile, commandLine, formed, facts, untrusted } = plan;
   let log: string[] = [];
   const early = log;
-  const driverProfile = { version: profile.release, commandLine, log: (line: string) => void log.push(line) };
+  const driverProfile = { version: profile.release, commandLine, units: formed.activeUnits, log: (line: string) => void log.push(line) };
   const { units, notModelled } = switchOn(formed, memory, driverProfile);
   const unitOf = (device: SubjectId): IommuUnit | null => units.get(formed.units.get(device)?.id ?? '') ?? null;
-  const platform = new Map(host.platformDevices.map((device) => [device.id, device]));
   const kernel = new MachineKernel(host, {
     profile, commandLine, units: [...units.values()], partition: formed.groups.map((group) => group.members), groupNames: formed.groups.map((group) => group.name),
     earlyMessages: [...optionMessages(commandLine, profile.release), ...formed.messages, ...early],
     unitOf, mergeRegions: (lists) => mergeRegions(lists, profile.regionMerge),
-    requesterIds: (device) => platform.get(device)?.streamIds ?? formed.requesterIds(device),
-    reservedRegions: (device) => regions.of(device),
+    requesterIds: (device) => facts.get(device)!.requesterIds,
+    reservedRegions: (device) => facts.get(device)!.reservedRegions,
     untrusted: (device) => untrusted.has(device),
   });
   log = kernel.log;

@@ -1,16 +1,19 @@
 /** How the default domain of a group is set up, with what firmware wants mapped in it (RSV-41, RSV-42, DOM-25 .. DOM-28). */
 import type { SubjectId } from '../description.js';
 import { Refusal } from '../errno.js';
+import type { TableUse } from '../hardware/architecture.js';
 import { iova, physical } from '../memory/address.js';
 import type { Device, PagingDomain } from './core.js';
+import { attachRules } from './attach-history.js';
 import { IDENTITY, type TranslatedDomain } from './domains.js';
 import type { DefaultType, TypeSurroundings } from './default-type.js';
 import type { IommuGroup } from './group.js';
 import { deviceLine } from './log-lines.js';
+import { maxPasids } from './pasid-numbers.js';
 
 /** What setting a default domain up needs of the kernel. */
 export interface DomainMaker extends TypeSurroundings {
-  createDomain(device: Device, type: PagingDomain['type'], name: string): TranslatedDomain;
+  createDomain(device: Device, type: PagingDomain['type'], name: string, use?: TableUse): TranslatedDomain;
 }
 
 /** Numbers of the types in the log (section 0.3). */
@@ -30,11 +33,17 @@ export function setUpDefaultDomain(group: IommuGroup, type: DefaultType, maker: 
   if (type === 'identity' && !first.unit.capabilities().identityDomain) throw new Refusal('EOPNOTSUPP', 'TYP-12', `${first.unit.description.name} has no identity domain`, [first.subject]);
   const old = group.defaultDomain;
   const deferred = type === 'DMA-FQ' && first.unit.capabilities().deferredFlush; // DOM-28: degrades silently
-  const domain = type === 'identity' ? IDENTITY : maker.createDomain(first, deferred ? 'DMA-FQ' : 'DMA', `group ${group.id} default`);
+  const domain = type === 'identity' ? IDENTITY : maker.createDomain(first, deferred ? 'DMA-FQ' : 'DMA', `group ${group.id} default`, defaultUse(first, maker));
   if (domain.type !== 'identity') mapDirectRegions(group.devices, domain, maker);
   group.defaultDomain = domain;
   group.moveTo(domain);
   if (old !== null && 'free' in old) old.free();
+}
+
+/** DOM-26: beside PASIDs where the group's first device has some; without where its driver answers that it has no such domain. */
+function defaultUse(device: Device, { profile }: DomainMaker): TableUse {
+  const wanted = attachRules(profile).defaultsTakePasids && maxPasids(device) > 0;
+  return wanted && device.unit?.capabilities().pasidTables === 'own-kind' ? 'pasid' : 'kernel';
 }
 
 /** RSV-41: the warning of a direct mapping that the page table refuses; logged once. */

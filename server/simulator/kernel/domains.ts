@@ -5,6 +5,7 @@ import type { DeviceEntry, IommuUnit, MappedRun, PageTable } from '../hardware/a
 import { hex, type AddressRange, type Iova, type PhysicalAddress } from '../memory/address.js';
 import { ResourceLimit } from '../memory/physical-memory.js';
 import type { BlockedDomain, Device, IdentityDomain, NestedDomain, PagingDomain } from './core.js';
+import { maxPasids } from './pasid-numbers.js';
 
 export const IDENTITY: IdentityDomain = { type: 'identity' };
 export const BLOCKED: BlockedDomain = { type: 'blocked' };
@@ -56,10 +57,11 @@ function leafCount(iova: bigint, physical: bigint, size: bigint, pageSizes: bigi
  * Programs a device's entries: those of all its requester IDs (PCIE-07), or only its own where the driver does no more.
  * Requests under an alias find no entry then, and fault.
  */
-export const programDevice = ({ unit, requesterIds }: Device, entry: DeviceEntry): void => {
+export const programDevice = (device: Device, entry: DeviceEntry): void => {
+  const { unit, requesterIds } = device;
   if (unit === null) return;
   const programmed = unit.capabilities().programsAliases === false ? requesterIds.slice(0, 1) : requesterIds;
-  for (const requesterId of programmed) unit.setDeviceEntry(requesterId, entry);
+  for (const requesterId of programmed) unit.setDeviceEntry(requesterId, entry, maxPasids(device));
 };
 
 /** A paging domain: its mappings are entries in simulated memory, in the format of its unit. */

@@ -44,6 +44,8 @@ const ENABLE: Readonly<Record<DeviceFeature, (device: Device) => void>> = {
  */
 export function checkSharesAddresses(device: Device, rule: string): void {
   const { unit } = device;
+  const asks = unit?.capabilities().processTables;
+  if (asks !== undefined) return checkPasidIsEnough(device, asks, rule);
   if (unit === null || !translatesPasids(device) || !unit.description.firstStage || unit.createProcessTable === undefined) {
     throw refusal('ENODEV', rule, device, `${unit?.description.name ?? 'no IOMMU'} walks no tables of processes: that takes scalable mode, first-stage tables and PASIDs`);
   }
@@ -51,6 +53,17 @@ export function checkSharesAddresses(device: Device, rule: string): void {
   if (device.kind === 'pci' && device.description.pri && !device.priEnabled) throw refusal('EINVAL', rule, device, `page requests of ${device.name} are off; the feature iopf comes first`);
 }
 
+/**
+ * AMD-Vi asks for less: PASIDs that are on. Whether the device has a GCR3 table is found when it is attached (PAS-16). Before it knew the
+ * domains of processes at all, the core found out by allocating one (SVA-02).
+ */
+function checkPasidIsEnough(device: Device, asks: 'with-pasids' | 'never', rule: string): void {
+  const name = device.unit?.description.name;
+  if (asks === 'never') throw refusal(rule === 'SVA-02' ? 'ENOMEM' : 'ENODEV', rule, device, `the driver of ${name} has no domains of processes in this kernel`);
+  if (device.unit?.createProcessTable === undefined) throw refusal('EINVAL', rule, device, `the driver of ${name} uses no PASIDs: the unit lacks them or page requests`);
+  if (!device.pasidEnabled) throw refusal('EINVAL', rule, device, `PASID of ${device.name} is off`);
+}
+
 const translatesPasids = ({ unit }: Device): boolean => (unit?.capabilities().maxPasids ?? 0) > 0;
 
-const refusal = (errno: 'ENODEV' | 'EINVAL' | 'EBUSY', rule: string, device: Device, why: string): Refusal => new Refusal(errno, rule, why, [device.subject]);
+const refusal = (errno: 'ENODEV' | 'EINVAL' | 'EBUSY' | 'ENOMEM', rule: string, device: Device, why: string): Refusal => new Refusal(errno, rule, why, [device.subject]);

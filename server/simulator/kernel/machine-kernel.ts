@@ -48,9 +48,8 @@ export class MachineKernel implements Kernel, PluggableKernel, GroupSurroundings
   readonly defaultType: DefaultType;
   /** Whoever must know of a device that a driver is about to probe (GRL-07). */
   beforeProbe: ((device: Device, driver: string) => void) | null = null;
-  private readonly present = new Set<Device>();
-  private readonly bySubject = new Map<SubjectId, Device>();
-  private readonly byName = new Map<string, Device>();
+  /** In the order in which they came. */
+  private readonly present = new Map<SubjectId, Device>();
   private readonly groupIds = new DomainIds(0);
   private readonly domainIds = new Map<string, DomainIds>();
   private readonly budget = new MapBudget();
@@ -77,15 +76,15 @@ export class MachineKernel implements Kernel, PluggableKernel, GroupSurroundings
 
   /** In the order in which they came. */
   get devices(): readonly Device[] {
-    return [...this.present];
+    return [...this.present.values()];
   }
 
   device(subject: SubjectId): Device | undefined {
-    return this.bySubject.get(subject);
+    return this.present.get(subject);
   }
 
   deviceByName(name: string): Device | undefined {
-    return this.byName.get(name);
+    return this.devices.findLast((device) => device.name === name);
   }
 
   moduleParameter(module: string, name: string): string | undefined {
@@ -186,15 +185,11 @@ export class MachineKernel implements Kernel, PluggableKernel, GroupSurroundings
   }
 
   know(device: Device): void {
-    this.bySubject.set(device.subject, device);
-    this.byName.set(device.name, device);
-    this.present.add(device);
+    this.present.set(device.subject, device);
   }
 
   forget(device: Device): void {
-    this.bySubject.delete(device.subject);
-    this.byName.delete(device.name);
-    this.present.delete(device);
+    this.present.delete(device.subject);
   }
 
   /** GRL-02: its number is the next one to be given out, if no lower one is free. */
@@ -216,7 +211,7 @@ export class MachineKernel implements Kernel, PluggableKernel, GroupSurroundings
 
   /** GRL-06: all groups first, then the default domain of each. */
   private formGroups(): void {
-    this.findings.partition.forEach((members, number) => this.createGroup(members.map((member) => this.bySubject.get(member)!), this.findings.groupNames?.[number] ?? null));
+    this.findings.partition.forEach((members, number) => this.createGroup(members.map((member) => this.present.get(member)!), this.findings.groupNames?.[number] ?? null));
     for (const group of this.groups) {
       if (!(group instanceof IommuGroup)) continue;
       const type = groupType(group, null, this);
@@ -239,7 +234,7 @@ export class MachineKernel implements Kernel, PluggableKernel, GroupSurroundings
 
   private createMediatedDevices(): void {
     for (const description of this.host.mediatedDevices) {
-      const parent = this.bySubject.get(description.parent);
+      const parent = this.present.get(description.parent);
       if (parent === undefined || this.allInstancesUsed(description)) continue;
       const device = mediatedDevice(description, parent);
       this.know(device);

@@ -21,12 +21,16 @@ const INTEL: readonly WordLine[] = [
   { word: 'forcedac', line: 'DMAR: intel_iommu=forcedac deprecated; use iommu.forcedac instead', since: 5015 },
   { word: 'sp_off', line: 'DMAR: Disable supported super page' }, // CMD-05
 ];
-const AMD: readonly WordLine[] = [{ word: 'fullflush', line: 'AMD-Vi: amd_iommu=fullflush deprecated; use iommu.strict=1 instead', since: 5015 }]; // CMD-10
+const AMD: readonly WordLine[] = [
+  { word: 'fullflush', line: 'AMD-Vi: amd_iommu=fullflush deprecated; use iommu.strict=1 instead', since: 5015 }, // CMD-10
+  { word: 'nohugepages', line: 'AMD-Vi: Restricting V1 page-sizes to 4KiB', since: 6013 }, // PGS-04
+  { word: 'v2_pgsizes_only', line: 'AMD-Vi: Restricting V1 page-sizes to 4KiB/2MiB/1GiB', since: 6013 },
+];
 
 /** Words without a line of their own. */
 const SILENT: Readonly<Record<string, readonly string[]>> = {
   intel_iommu: ['sm_off', 'forcedac', 'tboot_noforce'],
-  amd_iommu: ['off', 'fullflush', 'force_isolation', 'force_enable', 'pgtbl_v1', 'pgtbl_v2', 'irtcachedis', 'nohugepages', 'v2_pgsizes_only'],
+  amd_iommu: ['off', 'fullflush', 'force_isolation', 'force_enable', 'pgtbl_v1', 'pgtbl_v2', 'irtcachedis'],
 };
 /** CMD-06, CMD-10: releases from which an unknown word is complained about. */
 const COMPLAINS_SINCE: Readonly<Record<string, number>> = { intel_iommu: 5015, amd_iommu: 6008 };
@@ -37,7 +41,7 @@ export function optionMessages(commandLine: CommandLine, release: number): strin
   function linesOf(option: string, prefix: string, known: readonly WordLine[]): string[] {
     return (commandLine.get(option) ?? []).flatMap((word) => {
       const lines = known.filter((each) => each.word === word && (each.since ?? 0) <= release && release <= (each.until ?? Infinity)).map((each) => each.line);
-      const isKnown = known.some((each) => each.word === word) || SILENT[option]!.includes(word);
+      const isKnown = known.some((each) => each.word === word && (each.since ?? 0) <= release) || SILENT[option]!.includes(word);
       return isKnown || release < COMPLAINS_SINCE[option]! ? lines : [`${prefix}: Unknown option - '${word}'`];
     });
   }

@@ -4,6 +4,9 @@ import type { DeviceEntry } from '../hardware/architecture.js';
 import type { AttachRules } from './attach-history.js';
 import type { Device, Domain } from './core.js';
 import { TranslatedDomain } from './domains.js';
+import { maxPasids } from './pasid-numbers.js';
+
+export { maxPasids };
 
 /** What a PASID may translate through beside the domains of groups: a process's addresses. */
 export interface SharedDomain {
@@ -147,9 +150,6 @@ export class GroupPasids {
     return this.group.devices.map((device) => device.subject);
   }
 }
-
-/** PAS-11: numbers below this one; a device whose unit or function has no PASIDs has none. */
-export const maxPasids = (device: Device): number => Math.min(device.pasidBits === undefined || device.pasidBits === 0 ? 0 : 2 ** device.pasidBits, device.unit?.capabilities().maxPasids ?? 0);
 
 const hasPasids = (device: Device): boolean => maxPasids(device) > 0;
 

@@ -42,7 +42,7 @@ export interface KernelProfile {
   readonly iommufd: boolean;
   /** VFIO_DEVICE_BIND_IOMMUFD and friends (>= 6.6). */
   readonly cdev: boolean;
-  /** IOMMU_HWPT_ALLOC (>= 6.7): before it, a device attaches to an IOAS only. */
+  /** IOMMU_HWPT_ALLOC (>= 6.6, as the character devices; flags since 6.7): before it, a device attaches to an IOAS only. */
   readonly hwptAlloc: boolean;
   /** iommufd as it grew from 6.13 to 6.17: vIOMMUs, MAP_FILE, page tables for PASIDs and with fault queues, tokens when binding. */
   readonly iommufdSince613: boolean;
@@ -108,9 +108,9 @@ const NEWEST: KernelProfile = {
   firmwareRegionsBeyondX86: true, untrusted: 'tunnelled', typeConflict: 'silent', bindWithoutDomain: 'deferred', joinsLiveGroup: 'group-domain', graphicsIdentity: false,
 };
 const V6_12: KernelProfile = { ...NEWEST, errorInterrupts: 'express', name: '6.12', version: 6012, release: 6012, iommufdSince613: false, wrapErrno: 'EINVAL', type1Nesting: true, untrusted: 'below-external-port', bindWithoutDomain: 'bound' };
-const V6_6: KernelProfile = { ...V6_12, hwptAlloc: false, probeFailure: 'probe-of', name: '6.6', version: 6006, release: 6006, domainAllocation: 'EIO', amdBlockedDomain: false, typeConflict: 'told', conflictingTypes: 'global-default', graphicsIdentity: true };
+const V6_6: KernelProfile = { ...V6_12, probeFailure: 'probe-of', name: '6.6', version: 6006, release: 6006, domainAllocation: 'EIO', amdBlockedDomain: false, typeConflict: 'told', conflictingTypes: 'global-default', graphicsIdentity: true };
 const V6_1: KernelProfile = {
-  ...V6_6, ioasids: 'uncounted', name: '6.1', version: 6001, release: 6001, iommufd: false, cdev: false, notContainer: 'EINVAL', directRegions: 'vtd-eperm', vtdBlockedDomain: false,
+  ...V6_6, hwptAlloc: false, ioasids: 'uncounted', name: '6.1', version: 6001, release: 6001, iommufd: false, cdev: false, notContainer: 'EINVAL', directRegions: 'vtd-eperm', vtdBlockedDomain: false,
   groupType: 'single-unbound', msiIsolation: 'irq-domain',
   failedAttach: 'earlier-keep', directMappingFailure: 'ignored', trailingBlank: true, joinsLiveGroup: 'unattached-when-claimed',
 };

@@ -15,6 +15,8 @@ export const MAX_PAGES = 262_144;
 export const TABLE_TOP = 0x80_0000_0000n as PhysicalAddress;
 
 const WORD_HALVES = 1024;
+/** Pages are cut from pieces of up to so many: one piece is made in the time of a page or two. */
+const MAX_PIECE = 64;
 /** Frames per block. Tables are allocated side by side, so a walk mostly stays in the block that it used last. */
 const BLOCK = 4096;
 
@@ -38,6 +40,9 @@ export class PhysicalMemory {
   private readonly released: number[] = [];
   private readonly tableEnd: number;
   private nextFrame: number;
+  /** What fresh pages are cut from; the next piece has twice the pages, so that a small machine stays small. */
+  private piece = new Uint32Array(WORD_HALVES);
+  private cut = 0;
 
   constructor(private readonly maxPages = MAX_PAGES, options: MemoryOptions = {}) {
     this.installedFrames = options.installed?.map(({ start, last }) => ({ first: frameOf(start), last: frameOf(last) })) ?? null;
@@ -62,10 +67,20 @@ export class PhysicalMemory {
       this.blocks.set(number, new Array<Uint32Array | undefined>(BLOCK));
       this.select(number);
     }
-    const fresh = new Uint32Array(WORD_HALVES);
+    const fresh = this.freshPage();
     this.block[pfn - number * BLOCK] = fresh;
     this.used++;
     return fresh;
+  }
+
+  private freshPage(): Uint32Array {
+    if (this.cut === this.piece.length) {
+      this.piece = new Uint32Array(Math.min(2 * this.piece.length, MAX_PIECE * WORD_HALVES));
+      this.cut = 0;
+    }
+    const page = this.piece.subarray(this.cut, this.cut + WORD_HALVES);
+    this.cut += WORD_HALVES;
+    return page;
   }
 
   /** Makes a block the one used last; false when it does not exist. */

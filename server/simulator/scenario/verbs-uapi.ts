@@ -2,9 +2,20 @@
  * The real calls behind the steps, for hovers: number, structure and flags as the kernel's headers (linux/vfio.h,
  * linux/iommufd.h, linux/kvm.h) define them.
  */
+
+/** The parts of an ioctl's command, as the macro that defines it takes them. */
+export interface UapiNumber {
+  /** Which way its structure is copied: VFIO and iommufd say nothing of it (`_IO`). */
+  readonly macro: '_IO' | '_IOW' | '_IOWR';
+  /** The letter of the subsystem, as a number. */
+  readonly type: number;
+  readonly number: number;
+  /** Bytes of the structure; 0 with `_IO`. */
+  readonly size: number;
+}
+
 export interface UapiCall {
-  /** The ioctl's command as `_IO(type, number)`; none for what is no ioctl. */
-  readonly command?: string;
+  readonly ioctl: UapiNumber;
   /** What its third argument points to, or is. */
   readonly argument: string;
   /** Its members, inputs and outputs, after `argsz` or `size`. */
@@ -13,9 +24,19 @@ export interface UapiCall {
   readonly flags?: string;
 }
 
-const vfio = (number: number, argument: string, members?: string, flags?: string): UapiCall => ({ command: `_IO(';', ${number})`, argument, members, flags });
-const iommufd = (number: number, structure: string, members: string, flags?: string): UapiCall => ({ command: `_IO(';', 0x${number.toString(16)})`, argument: `struct ${structure}`, members, flags });
-const kvm = (argument: string, members?: string): UapiCall => ({ argument, members });
+/** VFIO and iommufd share a letter; their numbers begin at 100 and at 0x80. */
+const SHARED_TYPE = 0x3b;
+const KVM_TYPE = 0xae;
+const DIRECTIONS: Readonly<Record<UapiNumber['macro'], number>> = { _IO: 0, _IOW: 1, _IOWR: 3 };
+
+/** What ioctl(2) is given: direction, size, type and number in 2, 14, 8 and 8 bits (asm-generic/ioctl.h). */
+export const ioctlCommand = ({ macro, type, number, size }: UapiNumber): number => ((DIRECTIONS[macro] << 30) | (size << 16) | (type << 8) | number) >>> 0;
+
+const vfio = (number: number, argument: string, members?: string, flags?: string): UapiCall => ({ ioctl: { macro: '_IO', type: SHARED_TYPE, number, size: 0 }, argument, members, flags });
+const iommufd = (number: number, structure: string, members: string, flags?: string): UapiCall => vfio(number, `struct ${structure}`, members, flags);
+const CREATE_DEVICE: UapiNumber = { macro: '_IOWR', type: KVM_TYPE, number: 0xe0, size: 12 };
+const SET_DEVICE_ATTR: UapiNumber = { macro: '_IOW', type: KVM_TYPE, number: 0xe1, size: 24 };
+const kvm = (ioctl: UapiNumber, argument: string, members: string): UapiCall => ({ ioctl, argument, members });
 
 export const UAPI_CALLS: Readonly<Record<string, UapiCall>> = {
   VFIO_GET_API_VERSION: vfio(100, 'no argument'),
@@ -51,7 +72,7 @@ export const UAPI_CALLS: Readonly<Record<string, UapiCall>> = {
   IOMMU_OPTION: iommufd(0x87, 'iommu_option', 'option_id (RLIMIT_MODE 0, HUGE_PAGES 1), op (SET 0, GET 1), object_id, val64 (in and out)'),
   IOMMU_VFIO_IOAS: iommufd(0x88, 'iommu_vfio_ioas', 'ioas_id (in and out), op (GET 0, SET 1, CLEAR 2)'),
   IOMMU_HWPT_ALLOC: iommufd(0x89, 'iommu_hwpt_alloc', 'flags, dev_id, pt_id, out_hwpt_id (out), data_type, data_len, data_uptr, fault_id', 'NEST_PARENT 1, DIRTY_TRACKING 2, FAULT_ID_VALID 4, PASID 8'),
-  IOMMU_GET_HW_INFO: iommufd(0x8a, 'iommu_hw_info', 'flags, dev_id, data_len, data_uptr, out_data_type, out_max_pasid_log2, out_capabilities (out)', 'INPUT_TYPE 1'),
+  IOMMU_GET_HW_INFO: iommufd(0x8a, 'iommu_hw_info', 'flags, dev_id, data_len (in and out), data_uptr, in_data_type, out_data_type, out_max_pasid_log2, out_capabilities (out)', 'INPUT_TYPE 1'),
   IOMMU_HWPT_SET_DIRTY_TRACKING: iommufd(0x8b, 'iommu_hwpt_set_dirty_tracking', 'flags, hwpt_id', 'ENABLE 1'),
   IOMMU_HWPT_GET_DIRTY_BITMAP: iommufd(0x8c, 'iommu_hwpt_get_dirty_bitmap', 'hwpt_id, flags, iova, length, page_size, data', 'NO_CLEAR 1'),
   IOMMU_HWPT_INVALIDATE: iommufd(0x8d, 'iommu_hwpt_invalidate', 'hwpt_id, data_uptr, data_type, entry_len, entry_num (in and out)'),
@@ -63,11 +84,17 @@ export const UAPI_CALLS: Readonly<Record<string, UapiCall>> = {
   IOMMU_VEVENTQ_ALLOC: iommufd(0x93, 'iommu_veventq_alloc', 'flags (0), viommu_id, type, veventq_depth, out_veventq_id, out_veventq_fd (out)'),
   IOMMU_HW_QUEUE_ALLOC: iommufd(0x94, 'iommu_hw_queue_alloc', 'flags (0), viommu_id, type, index, out_hw_queue_id (out), nesting_parent_iova, length'),
 
-  KVM_CREATE_DEVICE: kvm('struct kvm_create_device', 'type (KVM_DEV_TYPE_VFIO 4), fd (out), flags'),
-  KVM_DEV_VFIO_GROUP_ADD: kvm('struct kvm_device_attr of KVM_SET_DEVICE_ATTR', 'group 1 (KVM_DEV_VFIO_FILE), attr 1, addr: pointer to the file descriptor'),
-  KVM_DEV_VFIO_GROUP_DEL: kvm('struct kvm_device_attr of KVM_SET_DEVICE_ATTR', 'group 1 (KVM_DEV_VFIO_FILE), attr 2, addr: pointer to the file descriptor'),
-  IOMMU_TEST_CMD: { command: "_IO(';', 0xa0)", argument: 'struct iommu_test_cmd', members: 'op, id, then a union by op; only in kernels built with IOMMUFD_TEST' },
+  KVM_CREATE_DEVICE: kvm(CREATE_DEVICE, 'struct kvm_create_device', 'type (KVM_DEV_TYPE_VFIO 4), fd (out), flags'),
+  KVM_DEV_VFIO_GROUP_ADD: kvm(SET_DEVICE_ATTR, 'struct kvm_device_attr of KVM_SET_DEVICE_ATTR', 'group 1 (KVM_DEV_VFIO_FILE), attr 1, addr: pointer to the file descriptor'),
+  KVM_DEV_VFIO_GROUP_DEL: kvm(SET_DEVICE_ATTR, 'struct kvm_device_attr of KVM_SET_DEVICE_ATTR', 'group 1 (KVM_DEV_VFIO_FILE), attr 2, addr: pointer to the file descriptor'),
+  IOMMU_TEST_CMD: iommufd(0xa0, 'iommu_test_cmd', 'op, id, then a union by op; only in kernels built with IOMMUFD_TEST'),
 };
+
+/** As the header writes it, such as `_IO(';', 113)`. */
+export function ioctlText({ macro, type, number, size }: UapiNumber): string {
+  const letter = type === SHARED_TYPE ? "';'" : `0x${type.toString(16)}`;
+  return `${macro}(${letter}, ${number < 0x80 ? number : `0x${number.toString(16)}`}${size === 0 ? '' : `, ${size} bytes`})`;
+}
 
 /** The ioctls that a step's `call` names, in its order. */
 export const uapiCallsOf = (call: string): string[] => (call.match(/\b[A-Z][A-Z0-9_]+\b/g) ?? []).filter((name) => Object.hasOwn(UAPI_CALLS, name));

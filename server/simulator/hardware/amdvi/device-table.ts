@@ -35,6 +35,10 @@ export class DeviceTable {
   get mode(): number {
     return this.bits(0, 9, 7);
   }
+  /** HAD: leaves of the host table get accessed and dirty bits. */
+  get setsDirty(): boolean {
+    return this.bits(0, 7, 3) === 3;
+  }
   /** Frame of the host table. */
   get table(): number {
     return frameOfEntry(this.page[this.at]!, this.page[this.at + 1]!);
@@ -50,6 +54,18 @@ export class DeviceTable {
   /** GIoV: requests without PASID use the guest table of PASID 0. */
   get guestWithoutPasid(): boolean {
     return this.bits(1, 22, 1) !== 0;
+  }
+  /** GLX: levels of the GCR3 table less one. */
+  get gcr3Levels(): number {
+    return this.bits(1, 24, 3);
+  }
+  /** Frame of the GCR3 table, whose address is in three pieces. */
+  get gcr3Table(): number {
+    return this.bits(1, 26, 7) + 8 * this.bits(2, 16, 0xffff) + 0x8_0000 * this.bits(3, 11, 0x1f_ffff);
+  }
+  /** GuestPagingMode: levels of the guest tables. */
+  get guestLevels(): number {
+    return 4 + this.bits(5, 22, 3);
   }
   get domainId(): number {
     return this.bits(2, 0, 0xffff);
@@ -105,9 +121,14 @@ export class DeviceTable {
     }
     this.page = page;
     this.at = HALVES * slot;
-    const reserved = this.valid && ((page[this.at]! & RESERVED_LOW) !== 0 || (page[this.at + 1]! & RESERVED_HIGH) !== 0 || (page[this.at + 5]! & RESERVED_INTERRUPT_HIGH) !== 0);
+    const reserved = this.valid && this.hasReserved();
     if (sink !== null) this.trace(sink, frame, slot, requesterId, page, reserved);
     return reserved ? LOOKUP.reserved : LOOKUP.found;
+  }
+
+  private hasReserved(): boolean {
+    const { page, at } = this;
+    return (page[at]! & RESERVED_LOW) !== 0 || (page[at + 1]! & RESERVED_HIGH) !== 0 || (page[at + 5]! & RESERVED_INTERRUPT_HIGH) !== 0;
   }
 
   private bits(half: number, low: number, mask: number): number {
@@ -123,6 +144,7 @@ export class DeviceTable {
     if (reserved) return 'a reserved bit is set';
     if (!this.valid) return 'V is clear: requests pass untranslated';
     if (!this.translationValid) return 'TV is clear: this device may do no DMA';
-    return this.mode === 0 ? 'requests are not translated' : `translates with ${this.mode} levels for domain ${this.domainId}`;
+    if (this.guestTables && this.guestWithoutPasid) return `translates by the guest tables that the GCR3 table names${this.mode === 0 ? '' : `, and those by ${this.mode} levels of host table`}`;
+    return this.mode === 0 ? `requests ${this.guestTables ? 'without PASID ' : ''}are not translated` : `translates with ${this.mode} levels for domain ${this.domainId}`;
   }
 }

@@ -9,6 +9,8 @@ import { FLAG } from './events.js';
 import { HOST_ENTRY } from './layouts.js';
 
 export const PRESENT = 1;
+const ACCESSED = 0x20;
+export const DIRTY = 0x40;
 /** NextLevel of a leaf whose size is in its address field. */
 export const SIZE_IN_ADDRESS = 7;
 /** IR is bit 61, IW bit 62: with READ | WRITE at this position of the high half. */
@@ -47,6 +49,8 @@ export class HostTable {
   /** READ | WRITE that the device table entry and every entry of the way agreed to. */
   allowed = 0;
 
+  private leafTable = 0;
+  private leafIndex = 0;
   private below4 = 0;
   private above3 = 0;
 
@@ -73,12 +77,21 @@ export class HostTable {
       if (sink !== null) this.trace(sink, table, level, index, [low, high], flags);
       if (flags !== OK || (low & PRESENT) === 0) return flags;
       if (next === 0 || next === SIZE_IN_ADDRESS) {
+        this.leafTable = table;
+        this.leafIndex = index;
         this.finish(low, high, next === 0 ? levelShift(level) : encodedShift(low, high), address);
         return OK;
       }
       table = frameOfEntry(low, high);
       level = next;
     }
+  }
+
+  /** AMD-22: the entry that the last walk ended at says dirty from now on; others of the same leaf do not. @returns whether it did before */
+  markDirty(on: boolean): boolean {
+    const before = ((this.memory.page(this.leafTable)?.[2 * this.leafIndex] ?? 0) & DIRTY) !== 0;
+    if (on && !before) this.memory.pageForWriting(this.leafTable)[2 * this.leafIndex]! |= DIRTY | ACCESSED;
+    return before;
   }
 
   private indexAt(level: number): number {

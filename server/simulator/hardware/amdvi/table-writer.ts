@@ -1,5 +1,6 @@
 /** What Linux's AMD IOMMU driver writes: device table entries and version 1 host tables (hw-x86 4.1, 4.2). */
 import { addressOf, frameHigh, frameLow, frameOf } from '../../memory/frame.js';
+import type { AddressRange, Iova } from '../../memory/address.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import type { DeviceEntry, DriverProfile } from '../architecture.js';
 import { optionWords } from '../command-line.js';
@@ -7,7 +8,8 @@ import { READ, WRITE } from '../entry-read.js';
 import { apertureOf, EMPTY, LEAF, levelShift, RadixTable, TABLE, type EntryFormat } from '../radix-table.js';
 import type { AmdCapabilities } from './capabilities.js';
 import type { AmdDriver } from './driver.js';
-import { encodedShift, frameOfLeaf, nextLevel, PERMISSION_SHIFT, PRESENT, SIZE_IN_ADDRESS } from './host-table.js';
+import { GuestPageTable, type Gcr3Root } from './guest-writer.js';
+import { DIRTY, encodedShift, frameOfLeaf, nextLevel, PERMISSION_SHIFT, PRESENT, SIZE_IN_ADDRESS } from './host-table.js';
 import { INTERRUPT_CONTROL } from './interrupts.js';
 import { ENTRIES_IN_PAGE, ENTRY_BYTES } from './registers.js';
 
@@ -50,11 +52,36 @@ export const HOST_FORMAT: EntryFormat = {
   },
 };
 
-export function newHostTable(memory: PhysicalMemory, hardware: AmdCapabilities, driver: AmdDriver, profile: DriverProfile, rootMoved: () => void): RadixTable {
-  const options = optionWords(profile, 'amd_iommu');
+/** A version 1 table, from which dirty bits can be taken (AMD-22, DRT-01). */
+class HostPageTable extends RadixTable {
+  takeDirty(iova: Iova, size: bigint, clear: boolean): readonly AddressRange<Iova>[] {
+    const found: AddressRange<Iova>[] = [];
+    this.eachLeaf((page, index, frame, level) => {
+      const shift = HOST_FORMAT.leafShift(page, index, level);
+      const start = addressOf(frame) as Iova;
+      const last = (start + (1n << BigInt(shift)) - 1n) as Iova;
+      if (last < iova || start >= iova + size || !isDirty(page, index, 2 ** (shift - levelShift(level)), clear)) return;
+      found.push({ start, last });
+    });
+    return found;
+  }
+}
+
+/** AMD-20: a leaf of several entries is dirty when one of them is. */
+function isDirty(page: Uint32Array, first: number, entries: number, clear: boolean): boolean {
+  let dirty = false;
+  for (let index = first; index < first + entries; index++) {
+    dirty ||= (page[2 * index]! & DIRTY) !== 0;
+    if (clear) page[2 * index]! &= ~DIRTY;
+  }
+  return dirty;
+}
+
+export function newHostTable(memory: PhysicalMemory, hardware: AmdCapabilities, driver: AmdDriver, profile: DriverProfile, rootMoved: () => void): HostPageTable {
+  const options = driver.sizeOptions ? optionWords(profile, 'amd_iommu') : [];
   const limit = options.includes('nohugepages') ? 1n << 12n : options.includes('v2_pgsizes_only') ? ORDINARY_SIZES : ~0n;
   const generic = driver.pageTableCode === 'generic';
-  return new RadixTable(memory, {
+  return new HostPageTable(memory, {
     format: HOST_FORMAT,
     levels: FIRST_LEVELS,
     maxLevels: hardware.maxLevels,
@@ -74,6 +101,11 @@ const HALVES = ENTRY_BYTES / 4;
 const TABLE_PAGES = 512;
 const VALID = 1;
 const TRANSLATION_VALID = 2;
+/** HAD: both kinds of bits. */
+const SETS_DIRTY = 3 << 7;
+/** GV and GIoV, of the second half. */
+const GUEST_VALID = 1 << 23;
+const GUEST_WITHOUT_PASID = 1 << 22;
 /** 4.2: IntTabLen 9 = 512 entries. */
 const INTERRUPT_WORD_LOW = (9 << 1) | 1;
 
@@ -82,7 +114,7 @@ export class DeviceTableWriter {
   private readonly first: number;
   private pages = 0;
 
-  constructor(private readonly memory: PhysicalMemory, private readonly driver: AmdDriver, private readonly remapsInterrupts: boolean) {
+  constructor(private readonly memory: PhysicalMemory, private readonly driver: AmdDriver, private readonly remapsInterrupts: boolean, private readonly guestLevels: number) {
     this.first = memory.allocate(TABLE_PAGES);
     this.cover(0);
   }
@@ -92,7 +124,7 @@ export class DeviceTableWriter {
     return addressOf(this.first) | BigInt(this.pages - 1);
   }
 
-  write(requesterId: number, entry: DeviceEntry): void {
+  write(requesterId: number, entry: DeviceEntry, gcr3: Gcr3Root | null): void {
     this.cover(requesterId);
     const page = this.memory.pageForWriting(this.first + Math.floor(requesterId / ENTRIES_IN_PAGE));
     const at = HALVES * (requesterId % ENTRIES_IN_PAGE);
@@ -104,13 +136,25 @@ export class DeviceTableWriter {
     } else if (entry.kind === 'identity') {
       page[at + 1] = ALL_ALLOWED;
       page[at + 3] = entry.ats === true || this.driver.identityHasAts ? 1 : 0; // LNX-02
+    } else if (entry.table instanceof GuestPageTable) {
+      page[at + 1] = ALL_ALLOWED;
+      page[at + 2] = entry.domainId;
+      page[at + 3] = entry.ats ? 1 : 0;
     } else {
       const table = frameOf(entry.table.root);
-      page[at] = frameLow(table) | (entry.table.levels << NEXT_LEVEL_SHIFT) | TRANSLATION_VALID | VALID;
+      page[at] = frameLow(table) | (entry.table.levels << NEXT_LEVEL_SHIFT) | (entry.dirty ? SETS_DIRTY : 0) | TRANSLATION_VALID | VALID;
       page[at + 1] = frameHigh(table) | ALL_ALLOWED;
       page[at + 2] = entry.domainId;
       page[at + 3] = entry.ats ? 1 : 0;
     }
+    if (gcr3 !== null) this.writeGuestFields(page, at, gcr3);
+  }
+
+  private writeGuestFields(page: Uint32Array, at: number, { frame, levels, withoutPasid }: Gcr3Root): void {
+    page[at + 1] = page[at + 1]! | GUEST_VALID | (withoutPasid ? GUEST_WITHOUT_PASID : 0) | (levels << 24) | ((frame & 7) << 26);
+    page[at + 2] = page[at + 2]! | ((Math.floor(frame / 8) & 0xffff) << 16);
+    page[at + 3] = page[at + 3]! | (Math.floor(frame / 0x8_0000) << 11);
+    page[at + 5] = page[at + 5]! | ((this.guestLevels - 4) << 22);
   }
 
   private writeInterrupts(page: Uint32Array, at: number): void {

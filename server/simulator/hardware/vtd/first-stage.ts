@@ -7,15 +7,12 @@ import { addressOf, frameOfEntry, highHalf, lowHalf } from '../../memory/frame.j
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import type { TraceSink, Verdict } from '../../trace/events.js';
 import { EntryRead, READ, WRITE } from '../entry-read.js';
+import { EXECUTE_DISABLE_HIGH, LEAF_RESERVED, LONG_MODE } from '../long-mode.js';
 import type { VtdCapabilities } from './capabilities.js';
 import { FIRST_STAGE_ENTRY } from './layouts.js';
 import type { SecondStage, WalkCodes } from './second-stage.js';
 
-export const FIRST_STAGE = { present: 1, writable: 2, user: 4, accessed: 0x20, dirty: 0x40, pageSize: 0x80 } as const;
-const EXECUTE_DISABLE_HIGH = 0x8000_0000;
 const NO_PAGE = new Uint32Array(1024);
-/** By level of a leaf: bits of the low half that are reserved. */
-const LEAF_RESERVED = [0, 0, 0x1f_e000, 0x3fff_e000];
 
 /** What a request asks of the first stage. */
 export interface FirstStageAccess {
@@ -67,8 +64,8 @@ export class FirstStage {
       if (page === null) return this.unreadable(sink, table, level, index, level === levels ? 0x73 : 0x70);
       const low = page[2 * index]!;
       const entryHigh = page[2 * index + 1]!;
-      if ((low & FIRST_STAGE.writable) === 0 && (!access.privileged || writeProtect)) this.allowed &= ~WRITE;
-      const leaf = level === 1 || (level <= 3 && (low & FIRST_STAGE.pageSize) !== 0);
+      if ((low & LONG_MODE.writable) === 0 && (!access.privileged || writeProtect)) this.allowed &= ~WRITE;
+      const leaf = level === 1 || (level <= 3 && (low & LONG_MODE.pageSize) !== 0);
       const code = this.check(low, entryHigh, level, leaf, access);
       const missing = access.need === 0 && (code === 0x71 || code === 0x81);
       if (sink !== null) this.trace(sink, table, level, index, [low, entryHigh], leaf, missing ? 0 : code);
@@ -90,11 +87,11 @@ export class FirstStage {
   }
 
   private check(low: number, high: number, level: number, leaf: boolean, access: FirstStageAccess): number {
-    if ((low & FIRST_STAGE.present) === 0) return 0x71;
-    if (!access.privileged && (low & FIRST_STAGE.user) === 0) return 0x81;
+    if ((low & LONG_MODE.present) === 0) return 0x71;
+    if (!access.privileged && (low & LONG_MODE.user) === 0) return 0x81;
     if ((access.need & ~this.allowed) !== 0) return 0x85;
     if (access.execute && (high & EXECUTE_DISABLE_HIGH) !== 0) return 0x82;
-    const reserved = leaf ? low & LEAF_RESERVED[level]! : low & (level >= 4 ? FIRST_STAGE.pageSize : 0);
+    const reserved = leaf ? low & LEAF_RESERVED[level]! : low & (level >= 4 ? LONG_MODE.pageSize : 0);
     return reserved !== 0 || (high & this.beyond) !== 0 ? 0x72 : 0;
   }
 

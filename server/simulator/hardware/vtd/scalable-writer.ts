@@ -3,37 +3,14 @@ import { frameHigh, frameLow, frameOf, frameOfEntry } from '../../memory/frame.j
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import type { DeviceEntry, DriverProfile, UserTable } from '../architecture.js';
 import { optionWords } from '../command-line.js';
-import { READ, WRITE } from '../entry-read.js';
-import { apertureOf, EMPTY, LEAF, levelShift, RadixTable, TABLE, type EntryFormat } from '../radix-table.js';
+import { longModeFormat } from '../long-mode.js';
+import { apertureOf, RadixTable } from '../radix-table.js';
 import type { VtdCapabilities } from './capabilities.js';
 import type { VtdDriver } from './driver.js';
-import { FIRST_STAGE } from './first-stage.js';
 import { SETS_DIRTY, TABLE_TYPE } from './scalable-lookup.js';
 import { IDENTITY_DOMAIN_ID, linesOf } from './table-writer.js';
 
-const TABLE_BITS = FIRST_STAGE.present | FIRST_STAGE.writable | FIRST_STAGE.user | FIRST_STAGE.accessed;
-const LEAF_BITS = FIRST_STAGE.present | FIRST_STAGE.user | FIRST_STAGE.accessed;
-
-/** Every present entry can be read: there is no write-only mapping. */
-const FIRST_STAGE_FORMAT: EntryFormat = {
-  kind(page, index, level) {
-    const low = page[2 * index]!;
-    if ((low & FIRST_STAGE.present) === 0) return EMPTY;
-    return level === 1 || (low & FIRST_STAGE.pageSize) !== 0 ? LEAF : TABLE;
-  },
-  leafShift: (_page, _index, level) => levelShift(level),
-  leafFrame: (page, index) => frameOfEntry(page[2 * index]!, page[2 * index + 1]!),
-  permission: (page, index) => READ | ((page[2 * index]! & FIRST_STAGE.writable) !== 0 ? WRITE : 0),
-  writeTable(page, index, _level, child) {
-    page[2 * index] = frameLow(child) | TABLE_BITS;
-    page[2 * index + 1] = frameHigh(child);
-  },
-  writeLeaf(page, index, level, _shift, frame, permission) {
-    const write = (permission & WRITE) !== 0 ? FIRST_STAGE.writable | FIRST_STAGE.dirty : 0;
-    page[2 * index] = frameLow(frame) | LEAF_BITS | write | (level > 1 ? FIRST_STAGE.pageSize : 0);
-    page[2 * index + 1] = frameHigh(frame);
-  },
-};
+const FIRST_STAGE_FORMAT = longModeFormat('writable');
 
 export class FirstStageTable extends RadixTable {}
 

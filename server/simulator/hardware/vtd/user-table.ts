@@ -2,7 +2,7 @@
 import { frameOf, frameOfEntry } from '../../memory/frame.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import type { UserMapping, UserTable } from '../architecture.js';
-import { FIRST_STAGE } from './first-stage.js';
+import { LONG_MODE } from '../long-mode.js';
 
 const ENTRIES = 512;
 const ENTRY_SHIFT = 9n;
@@ -19,11 +19,11 @@ export function* userMappings(memory: PhysicalMemory, { root, levels }: UserTabl
     const span = 1n << (PAGE_SHIFT + ENTRY_SHIFT * BigInt(level - 1));
     for (let index = 0; index < ENTRIES; index++) {
       const low = page[2 * index]!;
-      if ((low & FIRST_STAGE.present) === 0) continue;
+      if ((low & LONG_MODE.present) === 0) continue;
       const target = BigInt(frameOfEntry(low, page[2 * index + 1]!)) << PAGE_SHIFT;
-      const write = writable && (low & FIRST_STAGE.writable) !== 0;
+      const write = writable && (low & LONG_MODE.writable) !== 0;
       const start = base + BigInt(index) * span;
-      const leaf = level === 1 || (low & FIRST_STAGE.pageSize) !== 0;
+      const leaf = level === 1 || (low & LONG_MODE.pageSize) !== 0;
       if (leaf) yield { start, size: span, address: target & -span, permission: { read: true, write } };
       else yield* tableMappings(target, level - 1, start, write);
     }

@@ -1,8 +1,8 @@
 /**
- * DPDK, as of version 25: the primary process of EAL, with I/O virtual addresses equal to virtual ones.
+ * DPDK: the primary process of EAL, with I/O virtual addresses equal to virtual ones.
  *
  * One container for all; the back end is chosen when the first group is in it, type 1 before the one without IOMMU, and all
- * memory is mapped then. Through character devices (versions of 2026): one IOAS, mapped after the first device is attached.
+ * memory is mapped then. Through character devices (sources of 2026): one IOAS, mapped before the first device is opened.
  */
 import type { Assigned, Calls, ExpandedStep, Part, Task } from './steps.js';
 import { allocateIoas, attach, bindIommufd, checkExtension, getDevice, handle, mapAll, openCdev, openContainer, openGroup, OpenedGroups, setContainer, setIommu } from './steps.js';
@@ -13,30 +13,21 @@ const TYPE1 = 1n;
 const SPAPR = 7n;
 const NOIOMMU = 8n;
 
-export const dpdk = (task: Task): Calls => setUp(task);
+export const dpdk = (task: Task): Calls => (task.steps.owner.through === 'iommufd' ? throughIommufd(task) : throughContainer(task));
 
-/** @param deviceAdded called when a device is ready and memory is mapped, with the name of what it is mapped into */
-export function* setUp(task: Task, deviceAdded?: (target: string) => Calls): Calls {
-  yield* task.steps.owner.through === 'iommufd' ? throughIommufd(task) : throughContainer(task, deviceAdded);
-}
-
-function* throughContainer(task: Task, deviceAdded?: (target: string) => Calls): Calls {
+function* throughContainer(task: Task): Calls {
   const { owner } = task.steps;
   if (!(yield* openContainer(task, owner.id, 'c'))) return;
   const withoutIommu = yield* extensions(task);
   const groups = new OpenedGroups();
   let ready = false;
-  let mapped = false;
   for (const assigned of task.assigned) {
     const group = yield* groups.of(assigned, function* (name) {
       if (!(yield* openGroup(task, assigned, name)) || !(yield* setContainer(task, assigned, name, 'c'))) return false;
-      if (!ready) {
-        mapped = yield* mapThroughType1(task, assigned, withoutIommu);
-        ready = mapped || (withoutIommu && (yield* doWithout(task, assigned)));
-      }
+      ready ||= (yield* mapThroughType1(task, assigned, withoutIommu)) || (withoutIommu && (yield* doWithout(task, assigned)));
       return ready;
     });
-    if (group !== null && (yield* getDevice(task, assigned, group)) && mapped && deviceAdded !== undefined) yield* deviceAdded('c');
+    if (group !== null) yield* getDevice(task, assigned, group);
   }
 }
 
@@ -65,10 +56,8 @@ function* throughIommufd(task: Task): Calls {
   const { steps } = task;
   if (!(yield* steps.ok(steps.owner.id, 'open-iommufd', { handle: handle('fd') }, 'fd'))) return;
   if (!(yield* allocateIoas(task, 'A', 'fd'))) return;
-  let mapped = false;
+  yield* mapAll(task, 'A');
   for (const assigned of task.assigned) {
-    if (!(yield* openCdev(task, assigned)) || !(yield* bindIommufd(task, assigned, 'fd')) || !(yield* attach(task, assigned, 'A')) || mapped) continue;
-    mapped = true;
-    yield* mapAll(task, 'A');
+    if ((yield* openCdev(task, assigned)) && (yield* bindIommufd(task, assigned, 'fd'))) yield* attach(task, assigned, 'A');
   }
 }

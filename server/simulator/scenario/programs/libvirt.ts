@@ -1,5 +1,5 @@
 /**
- * QEMU started by libvirt, as of version 12, with `managed='yes'`: libvirtd, which is root, detaches the devices from the
+ * QEMU started by libvirt (iommufd: 12.1 and later), with `managed='yes'`: libvirtd, which is root, detaches the devices from the
  * host, raises the limit of locked memory, and for iommufd opens the files that QEMU then finds open. The rest is QEMU's.
  */
 import { isVfioDriver } from '../../kernel/drivers.js';

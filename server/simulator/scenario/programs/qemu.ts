@@ -1,9 +1,9 @@
 /**
- * QEMU, as of version 10: vfio-pci devices realized one after the other, in the order of the command line.
+ * QEMU, as of 9.1 and later: vfio-pci devices realized one after the other, in the order of the command line.
  *
  * - `type1`: a group is tried in every container that is there before one is opened for it; a new container gets its back
  *   end, is asked for its address ranges, and then all guest memory is mapped.
- * - `iommufd`: the same with character devices; page tables take the place of containers (version 9.1 and later).
+ * - `iommufd`: the same with character devices; page tables take the place of containers.
  * - `iommufd-container`: the calls of `type1` on an iommufd (CMP-01).
  *
  * With a virtual IOMMU every slot is an address space of its own, so nothing is shared, and a group cannot be in two of them.
@@ -17,6 +17,8 @@ const TYPE1V2 = 3n;
 const TYPE1 = 1n;
 /** Of `out_capabilities` of IOMMU_GET_HW_INFO. */
 const DIRTY_TRACKING = 1n;
+/** A page table cannot serve the device: another one may. Every other refusal holds for the whole IOAS. */
+const INCOMPATIBLE = 'EINVAL';
 
 export const qemu = (task: Task): Calls => (task.steps.owner.through === 'iommufd' ? throughIommufd(task) : throughContainer(task));
 
@@ -100,8 +102,18 @@ class IommufdWork {
   /** A mediated device, and any device before IOMMU_HWPT_ALLOC, attaches to the IOAS itself. */
   private *attachIn(space: Space, assigned: Assigned, mayFail: boolean): Part {
     if (assigned.device.kind === 'mdev' || !this.task.profile.hwptAlloc) return yield* attach(this.task, assigned, space.ioas, mayFail);
-    for (const table of space.tables) if (yield* attach(this.task, assigned, table, true)) return true;
+    for (const table of space.tables) {
+      const refused = yield* this.attachToTable(assigned, table);
+      if (refused !== INCOMPATIBLE) return refused === null;
+    }
     return yield* this.attachToNewTable(space, assigned, mayFail);
+  }
+
+  /** @returns the error, null when it is attached */
+  private *attachToTable(assigned: Assigned, table: string): Generator<ExpandedStep, string | null, StepReport> {
+    const cdev = deviceHandle(assigned);
+    const answer = yield* this.task.steps.call(assigned.origin, 'attach', { device: handle(cdev), target: handle(table) }, `${cdev} to ${table}`, { mayFail: true });
+    return succeeded(answer) ? null : answer.result;
   }
 
   private *attachToNewTable(space: Space, assigned: Assigned, mayFail: boolean): Part {

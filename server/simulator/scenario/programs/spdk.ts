@@ -1,15 +1,5 @@
 /**
- * SPDK, as of version 25: DPDK's calls, and its own list of registered memory, which it maps into the same container when the
- * first of its devices is there. DPDK has mapped the same ranges by then; SPDK notes the refusal and goes on.
+ * SPDK: DPDK's calls. All memory that it is given here is DPDK's, which DPDK has mapped; SPDK keeps translations of it and
+ * maps only what DPDK does not manage (BARs of its devices, memory of virtual machines that it serves).
  */
-import type { Calls, Task } from './steps.js';
-import { mapAll } from './steps.js';
-import { setUp } from './dpdk.js';
-
-export function* spdk(task: Task): Calls {
-  let first = true;
-  yield* setUp(task, function* (container) {
-    if (first) yield* mapAll(task, container, true);
-    first = false;
-  });
-}
+export { dpdk as spdk } from './dpdk.js';

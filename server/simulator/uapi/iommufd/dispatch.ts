@@ -24,7 +24,7 @@ const IOCTLS = {
   IOMMU_IOAS_UNMAP: { minimum: 24, full: 24, since: 6002 },
   IOMMU_OPTION: { minimum: 24, full: 24, since: 6002 },
   IOMMU_VFIO_IOAS: { minimum: 12, full: 12, since: 6002 },
-  IOMMU_HWPT_ALLOC: { minimum: 24, full: 48, since: 6007 },
+  IOMMU_HWPT_ALLOC: { minimum: 24, full: 48, since: 6006 },
   IOMMU_GET_HW_INFO: { minimum: 32, full: 40, since: 6006 },
   IOMMU_HWPT_SET_DIRTY_TRACKING: { minimum: 16, full: 16, flags: 1, since: 6007 },
   IOMMU_HWPT_GET_DIRTY_BITMAP: { minimum: 48, full: 48, flags: 1, since: 6007 },

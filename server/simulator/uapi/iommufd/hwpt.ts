@@ -75,7 +75,7 @@ export class Hwpt extends PageTableObject {
  */
 export function allocatePagingHwpt(context: IommufdContext, ioas: Ioas, device: Device, options: HwptOptions, attach?: (hwpt: Hwpt) => () => void): Hwpt {
   refuseMissingStage(context, device);
-  const use = options.dirtyTracking ? 'dirty-tracking' : options.nestParent ? 'nest-parent' : 'user';
+  const use = options.dirtyTracking ? 'dirty-tracking' : options.nestParent ? 'nest-parent' : options.pasid && device.unit?.capabilities().pasidTables === 'own-kind' ? 'pasid' : 'user';
   const domain = context.kernel.allocateDomain(device, `iommufd of ${context.ownerName}, IOAS ${ioas.id}`, use);
   // IFD-42.
   if (device.unit?.capabilities().enforceCacheCoherency) domain.enforcesCoherency = true;
@@ -133,6 +133,8 @@ export function checkPagingFlags({ kernel: { profile } }: IommufdContext, device
   if ((flags & ~known) !== 0) refuse(`the driver of ${name} does not know the flags 0x${(flags & ~known).toString(16)}`);
   const capabilities = unit?.capabilities();
   if (flags & DIRTY_TRACKING && !capabilities?.dirtyTracking) refuse(`${name} does not track dirty pages`);
+  if (flags & PASID && capabilities?.pasidTables === 'none') refuse(`${name} translates no PASIDs`);
+  if (flags & PASID && flags & DIRTY_TRACKING && capabilities?.pasidTables !== undefined) refuse(`${name} tracks dirty pages in version 1 tables, beside which there are no PASIDs`);
   if (flags & FAULT_ID_VALID && flags & NEST_PARENT) refuse('a parent of nested page tables reports no faults');
   if (flags & NEST_PARENT && !capabilities?.nested) refuse(`${name} does not nest page tables`);
   if (userData && (driver === undefined || profile.release < driver.ignoresDataSince)) refuse(`the driver of ${name} takes no data for a page table that the kernel fills`);

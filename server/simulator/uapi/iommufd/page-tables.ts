@@ -62,12 +62,20 @@ const extended = (context: IommufdContext): boolean => context.kernel.profile.io
 
 const NO_DATA: UserData = { type: 0, length: 0 };
 
+/** The first release whose structure has data, and that knows flags. */
+const WITH_FLAGS = 6007;
+
 /** IFD-60. @returns the hwpt's id */
 export function allocate(context: IommufdContext, call: HwptAllocCall): number {
   const { flags = 0, data = NO_DATA } = call;
+  const isFirst = context.kernel.profile.release < WITH_FLAGS;
+  if (isFirst) {
+    if (data.type !== 0 || data.length !== 0) throw new Refusal('E2BIG', 'IFD-01', 'this kernel knows no data of page tables');
+    if (flags !== 0) throw new Refusal('EOPNOTSUPP', 'IFD-03', `IOMMU_HWPT_ALLOC does not know the flags ${hex(flags)}`);
+  }
   if ((data.type === 0) !== (data.length === 0)) throw new Refusal('EINVAL', 'IFD-60', `data type ${data.type} with ${data.length} bytes of data`);
   const { device } = findDevice(context, call.device);
-  const base = context.objects.find(call.pt);
+  const base = isFirst ? context.objects.get(call.pt, Ioas, 'an address space') : context.objects.find(call.pt);
   const hwpt = base instanceof Hwpt || base instanceof Viommu ? allocateNested(context, base, device, flags, data) : allocatePaging(context, base, device, flags, call);
   if (flags & HWPT_FLAGS.FAULT_ID_VALID) addFaultQueue(context, hwpt, call.faultQueue ?? 0);
   return hwpt.id;

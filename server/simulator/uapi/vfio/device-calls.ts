@@ -11,7 +11,7 @@ import { irqInfo, IRQ_INDEXES, type IrqInfo, type IrqRequest } from './device-in
 import { regionInfo, REGIONS, type RegionInfo } from './device-regions.js';
 import { GroupFile } from './group-file.js';
 import { checkHotReset, hotResetInfo, type HotResetInfo } from './hot-reset.js';
-import type { VfioDevice, VfioRegistry } from './registry.js';
+import type { VfioDevice, VfioGroup, VfioRegistry } from './registry.js';
 
 /** What VFIO_DEVICE_GET_INFO says. */
 export interface DeviceInfo {
@@ -73,8 +73,8 @@ export class DeviceCalls {
   /** VFIO_DEVICE_PCI_HOT_RESET. @param fds of groups @returns what was reset */
   hotReset(process: Process, fd: number, fds: readonly number[]): readonly Device[] {
     const file = this.holder(process, fd);
-    const groups = fds.map((each) => groupOf(process.file(each)));
-    return checkHotReset(this.kernel, this.registry, file.vfioDevice, file.byCdev, groups);
+    const groups = (): VfioGroup[] => fds.map((each) => groupOf(process.file(each)));
+    return checkHotReset(this.kernel, this.registry, file.vfioDevice, file.byCdev, { count: fds.length, groups });
   }
 
   feature(process: Process, fd: number, request: FeatureRequest): void {
@@ -94,7 +94,7 @@ export class DeviceCalls {
   }
 }
 
-function groupOf(file: OpenFile): GroupFile['group'] {
+function groupOf(file: OpenFile): VfioGroup {
   if (file instanceof GroupFile) return file.group;
   throw new Refusal('EINVAL', 'VFG-16', `a descriptor of kind ${file.kind} shows nobody's ownership of a group`);
 }

@@ -61,29 +61,35 @@ export class DeviceInterrupts {
   /** Which of INTx, MSI and MSI-X is enabled. */
   private enabled: number | null = null;
   private vectors = 0;
-  /** VFG-23: the user has an event for "please let go of the device". */
-  relaysRequests = false;
+  /** Of the error and the request interrupt: those that the user gave an event. */
+  private readonly single = new Set<number>();
 
   constructor(
     private readonly device: Device,
     private readonly errors: ErrorInterrupts,
   ) {}
 
+  /** VFG-23: the user has an event for "please let go of the device". */
+  get relaysRequests(): boolean {
+    return this.single.has(IRQ_INDEX.REQUEST);
+  }
+
   /** VFIO_DEVICE_SET_IRQS. @throws Refusal EINVAL, ENOTTY */
   set(request: IrqRequest): void {
     this.check(request);
     const { index, flags } = request;
     const isTrigger = (flags & IRQ_SET.ANY_ACTION) === IRQ_SET.TRIGGER;
+    if (!isOneBit(flags & IRQ_SET.ANY_ACTION)) throw new Refusal('ENOTTY', 'VFG-17', 'the flags must name one action');
     if (!isTrigger && index !== IRQ_INDEX.INTX) throw new Refusal('ENOTTY', 'VFG-17', `interrupts of index ${index} cannot be masked`);
-    if (index === IRQ_INDEX.INTX || index === IRQ_INDEX.MSI || index === IRQ_INDEX.MSIX) this.setShared(request, isTrigger);
-    else if (index === IRQ_INDEX.REQUEST) this.relaysRequests = request.count > 0 && ((flags & IRQ_SET.DATA_EVENTFD) !== 0 || this.relaysRequests);
+    if (index === IRQ_INDEX.ERROR || index === IRQ_INDEX.REQUEST) this.setSingle(request);
+    else this.setShared(request, isTrigger);
   }
 
   /** The device is closed for the last time. */
   reset(): void {
     this.enabled = null;
     this.vectors = 0;
-    this.relaysRequests = false;
+    this.single.clear();
   }
 
   private check({ argsz, flags, index, start, count }: IrqRequest): void {
@@ -91,7 +97,7 @@ export class DeviceInterrupts {
     if (index >= IRQ_INDEXES) throw invalid(`there are no interrupts of index ${index}`);
     const most = irqCount(this.device, index, this.errors);
     if (start >= most || start + count > most) throw invalid(`${this.device.name} has ${most} interrupts of index ${index}`);
-    if (!isOneBit(flags & IRQ_SET.ANY_DATA) || !isOneBit(flags & IRQ_SET.ANY_ACTION)) throw invalid('the flags must name one kind of data and one action');
+    if (!isOneBit(flags & IRQ_SET.ANY_DATA)) throw invalid('the flags must name one kind of data');
     if (argsz !== undefined && argsz - IRQ_SET.SIZE < count * dataSize(flags)) throw invalid('the data are not all there');
   }
 
@@ -107,6 +113,14 @@ export class DeviceInterrupts {
     if (!isTrigger) return;
     this.enabled = index;
     if (!isMine) this.vectors = start + count;
+  }
+
+  /** The error or the request interrupt: without data its event is fired, or with `count` 0 taken away; else it gets one. */
+  private setSingle({ flags, index, count }: IrqRequest): void {
+    const hasData = (flags & IRQ_SET.DATA_NONE) === 0;
+    if (hasData ? count === 0 : !this.single.has(index)) throw invalid(hasData ? 'there must be one event' : 'this interrupt has no event');
+    if ((flags & IRQ_SET.DATA_EVENTFD) !== 0) this.single.add(index);
+    else if (count === 0) this.single.delete(index);
   }
 
   private disable(): void {

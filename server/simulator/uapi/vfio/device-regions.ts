@@ -1,5 +1,6 @@
 /** Regions of a device that its user may read, write and map: VFIO_DEVICE_GET_REGION_INFO of vfio-pci. */
 import { Refusal } from '../../errno.js';
+import type { BarDescription } from '../../description.js';
 import type { Device } from '../../kernel/core.js';
 import { isExpress } from './device-interrupts.js';
 
@@ -17,7 +18,7 @@ const CONFIG_SIZE = 256n;
 const EXPRESS_CONFIG_SIZE = 4096n;
 const VGA_CLASS = 0x0300;
 const VGA_SIZE = 0xc0000n;
-const SMALLEST_MAPPABLE = 4096n;
+const PAGE = 4096n;
 
 /** `struct vfio_region_info`. */
 export interface RegionInfo {
@@ -40,5 +41,12 @@ export function regionInfo(device: Device, index: number): RegionInfo {
   const size = bar === undefined ? 0n : bar.range.last - bar.range.start + 1n;
   if (size === 0n) return { flags: 0, size, offset };
   if (index === REGION.ROM) return { flags: REGION_FLAG.READ, size, offset };
-  return { flags: READ_WRITE | (size >= SMALLEST_MAPPABLE ? REGION_FLAG.MMAP : 0), size, offset };
+  return { flags: READ_WRITE | (isMappable(device.description.bars, bar!) ? REGION_FLAG.MMAP : 0), size, offset };
+}
+
+/** A page and more; or less when it begins a page that no other BAR of the function is in: the rest of it is then kept free. */
+function isMappable(bars: readonly BarDescription[], bar: BarDescription): boolean {
+  const { start, last } = bar.range;
+  if (last - start + 1n >= PAGE) return true;
+  return start % PAGE === 0n && bars.every((other) => other === bar || other.range.start / PAGE > start / PAGE || other.range.last < start);
 }

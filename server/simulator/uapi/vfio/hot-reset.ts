@@ -64,20 +64,32 @@ function objectId(registry: VfioRegistry, asked: VfioDevice, device: Device): nu
   return groupIsMine ? DEVICE_ID.OWNED : DEVICE_ID.NOT_OWNED;
 }
 
+/** What the caller hands over with VFIO_DEVICE_PCI_HOT_RESET. */
+export interface ResetProof {
+  /** How many descriptors of groups. None with a device that was opened by its character device. */
+  readonly count: number;
+  /** The groups behind them. @throws Refusal EBADF, EINVAL for what is no group */
+  groups(): readonly VfioGroup[];
+}
+
 /**
- * What VFIO_DEVICE_PCI_HOT_RESET checks before it resets.
- * @param groups whose descriptors were given; none with a device that was opened by its character device
- * @throws Refusal ENODEV, EINVAL
+ * What VFIO_DEVICE_PCI_HOT_RESET checks before it resets. Whether descriptors go with the way the device was opened comes
+ * first where there are character devices (>= 6.5), and after the bridge before; the descriptors are looked at last.
+ * @throws Refusal ENODEV, EINVAL, EBADF
  */
-export function checkHotReset(kernel: Kernel, registry: VfioRegistry, vfioDevice: VfioDevice, byCdev: boolean, groups: readonly VfioGroup[]): readonly Device[] {
+export function checkHotReset(kernel: Kernel, registry: VfioRegistry, vfioDevice: VfioDevice, byCdev: boolean, proof: ResetProof): readonly Device[] {
+  const misfits = byCdev === proof.count > 0;
+  if (kernel.profile.cdev && misfits) throw wrongCount(byCdev, 'all');
   const devices = affectedBy(kernel, vfioDevice.device);
-  if (groups.length > devices.length || byCdev === groups.length > 0) {
-    throw new Refusal('EINVAL', RULE, byCdev ? 'a device of an iommufd is reset without group descriptors' : `between 1 and ${devices.length} group descriptors must be given`);
-  }
+  if (misfits || proof.count > devices.length) throw wrongCount(byCdev, devices.length);
+  const groups = proof.groups();
   const stranger = devices.find((device) => !isOwned(registry, vfioDevice, device, byCdev, groups));
   if (stranger !== undefined) throw new Refusal('EINVAL', RULE, `the reset would hit ${stranger.name}, which the caller has not shown to be his`, [stranger.subject]);
   return devices;
 }
+
+const wrongCount = (byCdev: boolean, most: number | 'all'): Refusal =>
+  new Refusal('EINVAL', RULE, byCdev ? 'a device of an iommufd is reset without group descriptors' : most === 'all' ? 'the groups of all that the reset hits must be given' : `between 1 and ${most} group descriptors must be given`);
 
 function isOwned(registry: VfioRegistry, asked: VfioDevice, device: Device, byCdev: boolean, groups: readonly VfioGroup[]): boolean {
   const found = registry.deviceOf(device);

@@ -23,7 +23,7 @@ export function attachGroup2021(state: Type1State, group: VfioGroup, process: Pr
   const mediated = devices[0]?.bus === 'mdev'; // step 4
   const parent = mediated ? commonIommuDevice(devices) : null;
   if (mediated && parent === null) return joinSoftwareGroups(state, group, 'external domain');
-  const attachment = parent === null ? new HardwareAttachment(group, devices[0]!) : borrowingAttachment(group, parent, aux);
+  const attachment = parent === null ? new HardwareAttachment(group, someDevice(group)) : borrowingAttachment(group, parent, aux);
   const domain = allocateDomain(state, attachment); // step 5
   if (state.nesting) enableNesting(state, domain); // step 6
   attachToNewDomain(state, attachment, domain, process, {
@@ -40,7 +40,7 @@ export function attachGroup(state: Type1State, group: VfioGroup, process: Proces
   refuseDuplicate(state, group, 'VFT-15'); // step 2
   if (group.kind === 'emulated') return joinSoftwareGroups(state, group, 'emulated groups'); // step 3
   const devices = group.iommuGroup.devices;
-  const attachment = new HardwareAttachment(group, devices[0]!);
+  const attachment = new HardwareAttachment(group, someDevice(group));
   const domain = allocateDomain(state, attachment); // step 4
   if (state.nesting) enableNesting(state, domain); // step 5
   attachToNewDomain(state, attachment, domain, process, {
@@ -84,6 +84,13 @@ function attachToNewDomain(state: Type1State, attachment: Attachment, domain: Pa
 
 function refuseDuplicate(state: Type1State, group: VfioGroup, rule: string): void {
   if (state.contains(group)) throw new Refusal('EINVAL', rule, `group ${group.nodeName} is in this container already`, group.subjects());
+}
+
+/** For whom the domain is allocated. @throws Refusal EIO when the last device of the group went while the group was open: nothing says which driver to ask (VFT-10 step 5, VFT-15 step 4) */
+function someDevice(group: VfioGroup): Device {
+  const device = group.iommuGroup.devices[0];
+  if (device === undefined) throw new Refusal('EIO', 'VFT-10', `group ${group.nodeName} has no device any more, so no domain can be allocated for it`);
+  return device;
 }
 
 /** VFT-11: the one device behind whose IOMMU all mediated devices of the group say they are; null = none, or not the same. */

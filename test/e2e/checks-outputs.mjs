@@ -1,0 +1,25 @@
+/** What the extension writes for a person: the calls of a program as a scenario, and settings for other programs. */
+import assert from 'node:assert/strict';
+
+export const OUTPUT_CHECKS = [
+  ['"IOMMU: Show the Calls" opens them as a scenario that runs', async ({ workbench, page, screenshot }) => {
+    await workbench.openFile('desk.iommu');
+    await workbench.clickWord('vm win11', 'win11');
+    await workbench.command('IOMMU: Show the Calls');
+    await page.locator('.tab.active', { hasText: 'desk-calls' }).waitFor({ timeout: 60_000 });
+    await workbench.languageMode('IOMMU');
+    await workbench.editor.locator('.view-line', { hasText: /get-device/ }).first().waitFor({ timeout: 30_000 });
+    await workbench.editor.locator('.codelens-decoration a', { hasText: /\d+ steps: simulate/ }).first().waitFor({ timeout: 60_000 });
+    await screenshot('13-calls');
+  }],
+  ['"IOMMU: Export…" writes the command of QEMU', async ({ workbench, page, screenshot }) => {
+    await workbench.openFile('desk.iommu');
+    await workbench.command('IOMMU: Export…', 'Export');
+    await workbench.pick('QEMU command');
+    await page.locator('.tab.active', { hasText: /Untitled/ }).waitFor({ timeout: 60_000 });
+    const command = await workbench.editor.locator('.view-lines').innerText();
+    assert.match(command.replaceAll(' ', ' '), /qemu-system-x86_64/);
+    assert.match(command, /vfio-pci,host=0000:01:00\.0/);
+    await screenshot('14-export');
+  }],
+];
