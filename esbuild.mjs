@@ -29,10 +29,10 @@ const bundles = [
   { entry: 'client/trace/trace.css', out: 'trace.css', ...browser },
   { entry: 'client/compare/main.tsx', out: 'compare.js', ...browser, format: 'iife' },
   { entry: 'client/compare/compare.css', out: 'compare.css', ...browser },
-  { entry: 'server/main.ts', out: 'server.cjs', ...node, ...onOldNode },
+  { entry: 'server/node.ts', out: 'engine.cjs', ...node, ...onOldNode },
+  { entry: 'server/start-server.cjs', out: 'server.cjs', ...node, bundle: false },
+  { entry: 'server/start-command.cjs', out: 'iommu.cjs', ...node, bundle: false },
   { entry: 'server/main-browser.ts', out: 'server.web.js', ...browser, format: 'iife' },
-  { entry: 'server/cli-start.cjs', out: 'iommu.cjs', ...node, bundle: false },
-  { entry: 'server/cli.ts', out: 'iommu-main.cjs', ...node, ...onOldNode },
 ];
 
 if (only === '') generateParser();

@@ -3,4 +3,4 @@ import { NodeFileSystem } from 'langium/node';
 import { ProposedFeatures, createConnection } from 'vscode-languageserver/node';
 import { start } from './lsp/start.js';
 
-start(createConnection(ProposedFeatures.all), NodeFileSystem);
+export const serve = (): void => start(createConnection(ProposedFeatures.all), NodeFileSystem);

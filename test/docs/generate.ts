@@ -1,5 +1,5 @@
 /**
- * Makes what docs/ derives from the code: docs/rules.md and docs/diagnostics/*.md. `--check` writes nothing and fails
+ * Makes what docs/ derives from the code: docs/rules.md, docs/diagnostics/*.md and the drawings of the README. `--check` writes nothing and fails
  * when a file on disk differs.
  */
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { LANGUAGE_CODES } from '../../language/index.js';
 import { pagePath, rulePage } from '../../server/diagnostics/page.js';
 import { RULES } from '../../server/diagnostics/registry.js';
+import { comparisonDrawings } from './comparisons.js';
 import { ruleTable } from './rule-table.js';
 
 const root = process.cwd();
@@ -21,7 +22,7 @@ function generated(): Map<string, string> {
   return files;
 }
 
-const files = generated();
+const files = new Map([...generated(), ...(await comparisonDrawings(root))]);
 let stale = 0;
 for (const [name, text] of files) {
   const path = join(root, 'docs', name);

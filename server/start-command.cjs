@@ -2,4 +2,4 @@
 const { enableCompileCache } = require('node:module');
 
 enableCompileCache?.();
-require('./iommu-main.cjs');
+require('./engine.cjs').runCommand();
