@@ -87,7 +87,7 @@ const dirtyPages: Executor = (call) => {
   const flags = (call.has('start') ? DIRTY_PAGES.START : 0) | (call.has('stop') ? DIRTY_PAGES.STOP : 0) | (call.has('get') ? DIRTY_PAGES.GET_BITMAP : 0);
   const size = call.optionalNumber('size') ?? 0n;
   const pageSize = call.optionalNumber('page') ?? SMALLEST_PAGE;
-  const runs = call.machine.vfio.dirtyPages(call.process, fd, { flags, iova: call.optionalNumber('iova') ?? 0n, size, bitmap: { pageSize, size: bitmapBytes(size / pageSize) } });
+  const runs = call.machine.vfio.dirtyPages(call.process, fd, { flags, iova: call.optionalNumber('iova') ?? 0n, size, bitmap: { pageSize, size: bitmapBytes(size / (pageSize || SMALLEST_PAGE)) } });
   return runs === null ? undefined : dirtyResult(runs);
 };
 
