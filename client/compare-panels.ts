@@ -3,7 +3,7 @@ import { Disposable, Uri, ViewColumn, window, workspace, type WebviewPanel, type
 import type { BaseLanguageClient } from 'vscode-languageclient';
 import { COMPARE_REQUEST, fromCompareView, isModelPair, type CompareParams, type CompareResult, type FromCompareView, type ToCompareView } from '../server/protocol-compare.js';
 import { normalUri, type Simulations } from './simulations.js';
-import { pageOf, reveal, save } from './view-page.js';
+import { fill, reveal, save } from './view-page.js';
 
 interface OpenPanel {
   readonly panel: WebviewPanel;
@@ -55,8 +55,8 @@ export class ComparePanels implements WebviewPanelSerializer, Disposable {
     this.#open.set(uri, { panel, uri, models, ready: false, latest: null, asked: 0 });
     panel.onDidDispose(() => this.#open.delete(uri));
     panel.webview.onDidReceiveMessage((message: unknown) => void this.#receive(uri, fromCompareView(message)));
-    panel.webview.options = { enableScripts: true, localResourceRoots: [Uri.joinPath(this.extension, 'dist')] };
-    panel.webview.html = pageOf(panel.webview, this.extension, 'compare');
+    panel.webview.options = { enableScripts: true, localResourceRoots: [] };
+    void fill(panel.webview, this.extension, 'compare');
   }
 
   async #refresh(uri: string): Promise<void> {

@@ -2,7 +2,7 @@
 import { Disposable, Uri, ViewColumn, env, window, workspace, type WebviewPanel, type WebviewPanelSerializer } from 'vscode';
 import { fromView, type FromView, type SimulationView, type ToView } from '../server/protocol.js';
 import { actionOnLine, groupOnLine, normalUri, type Simulations } from './simulations.js';
-import { pageOf, reveal, save } from './view-page.js';
+import { fill, reveal, save } from './view-page.js';
 
 interface OpenPanel {
   readonly panel: WebviewPanel;
@@ -59,8 +59,8 @@ export class TracePanels implements WebviewPanelSerializer, Disposable {
     this.#open.set(uri, { panel, uri, simulation: null, wanted, ready: false });
     panel.onDidDispose(() => this.#open.delete(uri));
     panel.webview.onDidReceiveMessage((message: unknown) => void this.#receive(uri, fromView(message)));
-    panel.webview.options = { enableScripts: true, localResourceRoots: [Uri.joinPath(this.extension, 'dist')] };
-    panel.webview.html = pageOf(panel.webview, this.extension, 'trace');
+    panel.webview.options = { enableScripts: true, localResourceRoots: [] };
+    void fill(panel.webview, this.extension, 'trace');
   }
 
   async #refresh(uri: string): Promise<void> {

@@ -20,22 +20,34 @@ export async function save(name: string, text: string, beside: string): Promise<
   if (target) await workspace.fs.writeFile(target, new TextEncoder().encode(text));
 }
 
-/** The page of a view: its script and its style sheet, `dist/NAME.js` and `dist/NAME.css`; nothing else may be loaded. */
-export function pageOf(webview: Webview, extension: Uri, name: string): string {
+/**
+ * Fills a view with `dist/NAME.js` and `dist/NAME.css`; nothing may be loaded. Both stand in the page itself: in the browser a view that comes back waits
+ * half a minute for each resource that it asks for, because the service worker still talks to the one before it.
+ */
+export async function fill(webview: Webview, extension: Uri, name: string): Promise<void> {
+  const textOf = async (file: string) => new TextDecoder().decode(await workspace.fs.readFile(Uri.joinPath(extension, 'dist', file)));
+  try {
+    const [script, style] = await Promise.all([textOf(`${name}.js`), textOf(`${name}.css`)]);
+    webview.html = pageOf(name, script, style);
+  } catch (error) {
+    void window.showErrorMessage(`The ${name} view cannot be shown: ${String(error)}`);
+  }
+}
+
+function pageOf(name: string, script: string, style: string): string {
   const nonce = crypto.randomUUID().replaceAll('-', '');
-  const resource = (file: string) => webview.asWebviewUri(Uri.joinPath(extension, 'dist', file)).toString();
   return `<!DOCTYPE html>
 <html lang="en">
 <head>
   <meta charset="utf-8">
-  <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src ${webview.cspSource}; script-src 'nonce-${nonce}'">
+  <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'nonce-${nonce}'; script-src 'nonce-${nonce}'">
   <meta name="viewport" content="width=device-width, initial-scale=1">
   <title>IOMMU ${name}</title>
-  <link rel="stylesheet" href="${resource(`${name}.css`)}">
+  <style nonce="${nonce}">${style.replaceAll('</style', '<\\/style')}</style>
 </head>
 <body>
   <div id="app"></div>
-  <script nonce="${nonce}" src="${resource(`${name}.js`)}"></script>
+  <script nonce="${nonce}">${script.replaceAll('</script', '<\\/script')}</script>
 </body>
 </html>`;
 }
