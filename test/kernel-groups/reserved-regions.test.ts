@@ -15,6 +15,17 @@ const region = (start: bigint, last: bigint, type: ReservedType): ReservedRegion
 
 const MSI = '0x00000000fee00000 0x00000000feefffff msi';
 
+test('drivers of the small kind report what the device tree says and nothing of their own (RSV-27, RSV-30)', () => {
+  const tree = [endpoint('00:01.0')];
+  const told = described(0x8000_0000n, 0x800f_ffffn, ['00:01.0']);
+  const arm = (architecture: 'exynos' | 'smmuv2'): HostDescription => {
+    const plain = host(tree, { iommus: [unit(architecture)], reservedRegions: [told] });
+    return { ...plain, kernel: { ...plain.kernel, cpuVendor: 'arm' } };
+  };
+  expect(linesOf(arm('exynos'), '00:01.0')).toEqual(['0x0000000080000000 0x00000000800fffff direct']);
+  expect(linesOf(arm('smmuv2'), '00:01.0')).toEqual(['0x0000000008000000 0x00000000080fffff msi', '0x0000000080000000 0x00000000800fffff direct']);
+});
+
 describe('Intel', () => {
   const rmrr = (...devices: string[]): ReservedRegionDescription => described(0x9f80_0000n, 0xbfff_ffffn, devices);
   const tree = [
