@@ -35,7 +35,7 @@ export class ComparePanels implements WebviewPanelSerializer, Disposable {
   async show(uri: string): Promise<void> {
     const known = this.#open.get(uri);
     if (known) known.panel.reveal(undefined, true);
-    else this.#adopt(window.createWebviewPanel(ComparePanels.viewType, titleOf(uri), { viewColumn: ViewColumn.Active }), uri, undefined);
+    else this.#adopt(window.createWebviewPanel(ComparePanels.viewType, titleOf(uri), { viewColumn: ViewColumn.Active }, { retainContextWhenHidden: true }), uri, undefined);
     await this.#refresh(uri);
   }
 

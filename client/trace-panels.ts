@@ -38,7 +38,7 @@ export class TracePanels implements WebviewPanelSerializer, Disposable {
       known.wanted = action;
       known.panel.reveal(undefined, true);
     } else {
-      const panel = window.createWebviewPanel(TracePanels.viewType, titleOf(uri), { viewColumn: ViewColumn.Beside, preserveFocus: true });
+      const panel = window.createWebviewPanel(TracePanels.viewType, titleOf(uri), { viewColumn: ViewColumn.Beside, preserveFocus: true }, { retainContextWhenHidden: true });
       this.#adopt(panel, uri, action);
     }
     await this.#refresh(uri);
