@@ -5,7 +5,8 @@ import { comparisonSvg } from '../../server/protocol-compare-svg.js';
 import type { ToCompareView } from '../../server/protocol-compare.js';
 import { Details } from './details.js';
 import { listen, saveState, savedState, tell } from './editor.js';
-import { Help } from './help.js';
+import { Help } from '../view/help.js';
+import { KEYS } from './keys.js';
 import { EMPTY, change, rowOf, runOf, type Change, type Model } from './model.js';
 import { Side } from './side.js';
 import { StepList } from './step-list.js';
@@ -51,7 +52,7 @@ export function App() {
         </div>
       ) : <p class="nothing" role="status">This file runs nothing: add a VM, a process, a scenario or a DMA.</p>}
       <p class="for-ears" role="status" aria-live="polite">{chosen && `Step ${row + 1} of ${run!.rows.length}: ${chosen.text}. ${chosen.differences.length === 0 ? 'No difference.' : chosen.differences.map(({ text }) => text).join('. ')}`}</p>
-      {help && <Help close={() => setHelp(false)} />}
+      {help && <Help keys={KEYS} close={() => setHelp(false)} />}
     </div>
   );
 }

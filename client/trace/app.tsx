@@ -5,7 +5,8 @@ import { Action } from './action.js';
 import { asText } from './as-text.js';
 import { listen, saveState, savedState, tell } from './editor.js';
 import { Groups } from './groups.js';
-import { Help } from './help.js';
+import { Help } from '../view/help.js';
+import { KEYS } from './keys.js';
 import { EMPTY, actionOf, change, type Change, type Model } from './model.js';
 import { RowList } from './row-list.js';
 import { standaloneSvg } from './svg-export.js';
@@ -50,7 +51,7 @@ export function App() {
         </main>
       </div>
       <p class="for-ears" role="status" aria-live="polite">{action?.trace[model.step] && `Step ${model.step + 1} of ${action.trace.length}: ${action.trace[model.step]!.text}`}</p>
-      {help && <Help close={() => setHelp(false)} />}
+      {help && <Help keys={KEYS} close={() => setHelp(false)} />}
     </div>
   );
 }
