@@ -6,7 +6,7 @@ import type { DmaDescription } from '../../server/simulator/description.js';
 import type { Device } from '../../server/simulator/kernel/core.js';
 import { tracedDma } from '../../server/simulator/scenario/dma.js';
 import type { Machine } from '../../server/simulator/scenario/machine.js';
-import type { Guest } from './kernel-guest.js';
+import { NotCovered, type Guest } from './kernel-guest.js';
 import type { Call, Operation } from './kernel-operations.js';
 import type { RecordedOperation } from './kernel-record.js';
 
@@ -18,6 +18,8 @@ const BAR_SIZE = 0x10_0000n;
 /** Bytes of memory by page, made when first written. */
 export class Contents {
   private readonly pages = new Map<bigint, Uint8Array>();
+  /** False once somebody may have written that the model did not follow. */
+  areKnown = true;
 
   /** The bytes of [physical, physical+size), which lies in one page. */
   view(physical: bigint, size: number): Uint8Array {
@@ -57,6 +59,10 @@ export class EduDevices {
     for (let at = 0n; at < size; ) {
       const part = smaller(size - at, PAGE - ((iova + at) % PAGE));
       const report = tracedDma(this.machine, request(device, direction, BigInt.asUintN(64, iova + at), part));
+      if (report.outcome === 'not-modelled') {
+        this.contents.areKnown = false;
+        throw new NotCovered('where DMA goes behind this unit');
+      }
       fault ??= faultLine(report.fault?.messages);
       if (report.outcome === 'memory' && report.address !== undefined) this.copy(device, direction, report.address, bufferOffset + Number(at), Number(part));
       at += part;
@@ -103,6 +109,7 @@ export const DMA_OPERATIONS: Readonly<Record<string, Operation>> = {
     for (const chunk of call.machine.contents.chunks(call.guest, bufferAddress(call), number(call, 'len', 64n))) chunk.fill(Number(number(call, 'val', 0xa5n)));
   },
   peek: (call) => {
+    if (!call.machine.contents.areKnown) throw new NotCovered('contents after DMA that was not followed');
     const chunks = [...call.machine.contents.chunks(call.guest, bufferAddress(call), number(call, 'len', 16n))];
     return { outputs: { data: chunks.map((chunk) => Buffer.from(chunk).toString('hex')).join('') } };
   },

@@ -17,6 +17,11 @@ export class Blocked extends Error {
   cancelled = false;
 }
 
+/** It matches every bridge by its class, and then takes ports of PCI Express alone. */
+const PORT_DRIVER = 'pcieport';
+const isBridge = (device: Device): boolean => device.kind === 'pci' && (device.description.classCode ?? 0) >> 8 === 0x0604;
+const isPort = (device: Device): boolean => device.kind === 'pci' && device.description.type.endsWith('port');
+
 export class RecordedDrivers {
   /** "8086:10d3" → "e1000e". */
   private readonly native = new Map<string, string>();
@@ -40,6 +45,7 @@ export class RecordedDrivers {
   bind(device: Device, driver: string): void {
     if (!this.names.has(driver)) throw new Refusal('ENOENT', 'OWN-21', `there is no driver ${driver}`);
     if (!this.matches(driver, device)) throw new Refusal('ENODEV', 'OWN-21', `${driver} does not match ${device.name}`);
+    if (driver === PORT_DRIVER && device.driver === null && !isPort(device)) throw new Refusal('ENODEV', 'OWN-21', `${driver} does not want ${device.name}`);
     this.kernel.bind(device, driver);
   }
 
@@ -55,16 +61,9 @@ export class RecordedDrivers {
     throw blocked;
   }
 
-  /** `echo ADDR > drivers_probe`: an error of the driver's probe is EINVAL where it is told at all. */
+  /** `echo ADDR > drivers_probe`. */
   probe(device: Device, driver = this.wanted(device)): void {
-    if (device.driver !== null || driver === undefined) return;
-    try {
-      this.kernel.bind(device, driver);
-    } catch (refusal) {
-      if (!(refusal instanceof Refusal) || refusal.errno === 'BUG') throw refusal;
-      if (this.kernel.profile.bindAnswer === 'ENODEV') return;
-      throw new Refusal('EINVAL', refusal.rule, refusal.reason);
-    }
+    if (device.driver === null && driver !== undefined) this.kernel.attachDriver(device, driver);
   }
 
   /** The probe's shorthand: unbind, override, drivers_probe; nothing when the wanted driver is there. */
@@ -121,7 +120,7 @@ export class RecordedDrivers {
 
   private matches(driver: string, device: Device): boolean {
     if (device.driverOverride !== null) return device.driverOverride === driver;
-    return this.added.get(driver)?.has(this.ids(device)) === true || this.native.get(this.ids(device)) === driver;
+    return this.added.get(driver)?.has(this.ids(device)) === true || this.native.get(this.ids(device)) === driver || (driver === PORT_DRIVER && isBridge(device));
   }
 
   private wanted(device: Device): string | undefined {

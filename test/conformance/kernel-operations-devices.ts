@@ -9,6 +9,8 @@ const integer = ({ guest, line }: Call, key: string, otherwise: number): number 
 /** VFIO_IRQ_SET_DATA_EVENTFD and VFIO_IRQ_SET_ACTION_TRIGGER: what the probe sends unless told otherwise. */
 const EVENT = 0x24;
 const FIRST_UNDESCRIBED_REGION = 6;
+/** VFIO_PCI_HOT_RESET_FLAG_DEV_ID: devices are told by their iommufd ids and not by their groups. */
+const FLAG_DEV_ID = 1;
 /** A number that no file of VFIO or iommufd knows. */
 const UNKNOWN_IOCTL = 0x3bff;
 
@@ -31,6 +33,7 @@ export const DEVICE_OPERATIONS: Readonly<Record<string, Operation>> = {
   }),
   hot_reset_info: (call) => {
     const { flags, affected } = call.machine.vfio.deviceCalls.hotResetInfo(call.guest.process, fd(call, 'd'));
+    if ((flags & FLAG_DEV_ID) === 0) call.machine.wantGroupNumbers();
     return { outputs: { flags, deps: affected.map(({ device, id }) => ({ group_or_devid: id, bdf: device.name })) } };
   },
   hot_reset: (call) => {

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { compareRecord, runTopologies, type RecordedTopology } from './topologies.js';
+import { compareRecord, runTopologies, type RecordedDevice, type RecordedTopology } from './topologies.js';
 
 const FACTS = fileURLToPath(new URL('../../../shared/facts/kernel', import.meta.url));
 
@@ -28,13 +28,19 @@ const RECORD: RecordedTopology = {
 };
 
 test('a record that agrees in all three respects, and one that differs in all', () => {
-  expect(compareRecord(RECORD)).toEqual({ differences: [null, null, null], notCovered: 0 });
+  expect(compareRecord(RECORD)).toEqual({ differences: [null, null, null] });
   const { devices } = RECORD.inventory;
   const wrong = { ...RECORD, inventory: { devices: [{ ...devices[0]!, acs_ctl: '0x0' }, devices[1]!], groups: [{ group: 0, devices: ['0000:00:03.0', '0000:01:00.0'], reserved: [] }] } };
   const { differences } = compareRecord(wrong);
   expect(differences.map((text) => /: (groups|ACS control|reserved regions): /.exec(text ?? '')?.[1])).toEqual(['groups', 'ACS control', 'reserved regions']);
 });
 
-test('virtio-iommu lists only what drivers have bound: its groups are not covered, never agreeing; its ACS registers are', () => {
-  expect(compareRecord({ ...RECORD, iommu: 'virtio' })).toEqual({ differences: [null], notCovered: 1 });
+test('virtio-iommu numbers groups as drivers come: which functions are together is compared, and which have a group at all', () => {
+  const [port, nic] = RECORD.inventory.devices as [RecordedDevice, RecordedDevice];
+  const virtio = (driver: string, ...groups: readonly (readonly string[])[]) =>
+    compareRecord({ ...RECORD, iommu: 'virtio', inventory: { devices: [port, { ...nic, driver }], groups: groups.map((devices, group) => ({ group, devices })) } }).differences[0];
+  expect(virtio('e1000e', [nic.bdf], [port.bdf])).toBeNull();
+  expect(virtio('', [port.bdf])).toBeNull();
+  expect(virtio('', [port.bdf], [nic.bdf])).toBe('two (6.12.107): groups: recorded {00:03.0} {01:00.0}, modelled {00:03.0}');
+  expect(virtio('e1000e', [port.bdf, nic.bdf])).toBe('two (6.12.107): groups: recorded {00:03.0 01:00.0}, modelled {00:03.0} {01:00.0}');
 });

@@ -127,6 +127,8 @@ export interface UnitCapabilities {
   readonly pasidDirty?: boolean;
   /** Domains whose devices are to have PASIDs as well need a table of their own kind, `pasid`, or cannot be had; absent = any table will do. */
   readonly pasidTables?: 'own-kind' | 'none';
+  /** A domain learns what it translates when a device is attached to it, and has been made for nobody until then. */
+  readonly finishesDomainsAtAttach?: boolean;
   /** What the driver asks of a device before it walks the addresses of a process: PASIDs and nothing else, or it never does; absent = as VT-d. */
   readonly processTables?: 'with-pasids' | 'never';
   /** Widest first-stage table that may be nested, in levels; absent = 4. */

@@ -28,21 +28,49 @@ export class DriverCore {
     } catch (refusal) {
       throw this.answerOfBindFile(refusal);
     }
-    device.driver = driver;
-    for (const listener of this.listeners) listener.bound?.(device, driver); // OLD-04
+    this.bound(device, driver);
+  }
+
+  /**
+   * `echo ADDR > drivers_probe`, with the driver that matches. What the driver's own probe answers is told in the log alone (OWN-21).
+   * @throws Refusal EINVAL when the device's group is owned (recorded of 6.12 and 7.3; older kernels do not tell), or 'BUG'
+   */
+  attach(device: Device, driver: string): void {
+    try {
+      groupOf(device)?.useDefaultDomain(device, driver);
+    } catch (refusal) {
+      if (!(refusal instanceof Refusal) || refusal.errno === 'BUG') throw refusal;
+      if (this.profile.bindAnswer === 'ENODEV') return;
+      throw new Refusal('EINVAL', refusal.rule, refusal.reason, refusal.offenders);
+    }
+    try {
+      this.callProbe(device, driver);
+    } catch (refusal) {
+      if (!(refusal instanceof Refusal) || refusal.errno === 'BUG') throw refusal;
+      return;
+    }
+    this.bound(device, driver);
   }
 
   /** `really_probe`: DMA ownership first (OWN-01), then the driver's own probe. Nothing is printed on refusal (OWN-20). */
   probe(device: Device, driver: string): void {
-    const group = groupOf(device);
-    group?.useDefaultDomain(device, driver);
+    groupOf(device)?.useDefaultDomain(device, driver);
+    this.callProbe(device, driver);
+  }
+
+  private callProbe(device: Device, driver: string): void {
     try {
       for (const listener of this.listeners) listener.probe?.(device, driver);
     } catch (refusal) {
-      group?.unuseDefaultDomain(driver);
+      groupOf(device)?.unuseDefaultDomain(driver);
       if (refusal instanceof Refusal) this.log.push(...this.probeFailureLines(device, driver, refusal));
       throw refusal;
     }
+  }
+
+  private bound(device: Device, driver: string): void {
+    device.driver = driver;
+    for (const listener of this.listeners) listener.bound?.(device, driver); // OLD-04
   }
 
   /** ENODEV is no failure worth a line: the driver did not want the device. */

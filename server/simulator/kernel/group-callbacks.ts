@@ -127,7 +127,7 @@ const uniqueStreams: Admit = ({ streamIds, name }, { release }, owner) => {
  */
 const knownEndpoints: Admit = ({ device, name }, { topology }) => {
   const spokenFor = device.kind === 'pci' && [...topology.ancestors(device.fn)].some((bridge) => bridgeAlias(topology, bridge, false) !== null);
-  return spokenFor ? { errno: 'ENODEV', why: `the bridge above ${name} puts its own requester ID in place, so that the virtio device knows no such endpoint` } : null;
+  return spokenFor ? { errno: 'ENOENT', why: `the bridge above ${name} puts its own requester ID in place, so that the virtio device knows no such endpoint` } : null;
 };
 
 const oneEach: GroupCallback = { rules: ['GRP-30', 'GRD-01'], pci: 'topology' };

@@ -33,7 +33,7 @@ export interface GroupingAlgorithm {
 
 /** GRL-07: a device with ENODEV is passed over; any other errno ends the scan, and the unit goes again. */
 export interface GroupRefusal {
-  readonly errno: 'ENODEV' | 'EINVAL';
+  readonly errno: 'ENODEV' | 'EINVAL' | 'ENOENT';
   readonly why: string;
   /** In the log, after the device's name. */
   readonly message?: string;

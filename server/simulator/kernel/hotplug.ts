@@ -15,7 +15,7 @@ export interface PluggableKernel extends DomainMaker {
   readonly groups: readonly Group[];
   readonly driverListeners: ReadonlySet<DriverListener>;
   device(subject: SubjectId): Device | undefined;
-  bind(device: Device, driver: string): void;
+  attachDriver(device: Device, driver: string): void;
   unbind(device: Device): void;
   createGroup(devices: readonly Device[], name: string | null): Group;
   freeGroup(group: Group): void;
@@ -55,18 +55,17 @@ export class HotPlug {
     this.absent.delete(device.subject);
     this.kernel.know(device);
     if (device.unit !== null && this.formed.atDriverProbe(device.subject) !== 'forms') this.join(device);
-    this.probeDriver(device);
+    try {
+      this.probeDriver(device);
+    } catch (refusal) {
+      if (!(refusal instanceof Refusal) || refusal.errno === 'BUG') throw refusal; // OWN-21: autoprobe has nobody to tell
+    }
   }
 
-  /** Autoprobe, or `echo ADDR > drivers_probe`: refusals stay silent (OWN-21), a BUG does not. */
+  /** `echo ADDR > drivers_probe`. @throws Refusal EINVAL when the device's group is owned (OWN-21), or 'BUG' */
   probeDriver(device: Device): void {
     const driver = device.driverOverride ?? (device.kind === 'mdev' ? null : device.description.driver);
-    if (driver === null || device.driver !== null) return;
-    try {
-      this.kernel.bind(device, driver);
-    } catch (refusal) {
-      if (!(refusal instanceof Refusal) || refusal.errno === 'BUG') throw refusal;
-    }
+    if (driver !== null && device.driver === null) this.kernel.attachDriver(device, driver);
   }
 
   /** Firmware's description is read before the driver's own probe: the group forms then (GRL-07), or at last, which the kernel finds fishy (GRL-08). */

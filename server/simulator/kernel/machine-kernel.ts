@@ -110,6 +110,12 @@ export class MachineKernel implements Kernel, PluggableKernel, GroupSurroundings
     this.drivers.bind(device, driver);
   }
 
+  /** The driver core tries a driver of its own accord. @throws Refusal EINVAL when the device's group is owned (OWN-21), or 'BUG' */
+  attachDriver(device: Device, driver: string): void {
+    this.beforeProbe?.(device, driver);
+    this.drivers.attach(device, driver);
+  }
+
   unbind(device: Device): void {
     this.drivers.unbind(device);
   }

@@ -24,6 +24,8 @@ interface Driver {
   readonly blockedDomainSince: number;
   /** Release from which larger leaves are no longer split by an unmap (UNM-02). */
   readonly splitsLeavesUntil: number;
+  /** Release up to which a domain learns its aperture when it is first attached. */
+  readonly finishesDomainsAtAttachUntil?: number;
   /** Nobody but the kernel has tables made. */
   readonly onlyKernelTables?: boolean;
 }
@@ -34,7 +36,7 @@ const ALL_FROM_4_KIB = (1n << 64n) - 4096n;
 
 const DRIVERS: Readonly<Partial<Record<IommuArchitectureName, Driver>>> = {
   smmuv3: { addressWidth: 48, granules: [bytes(12, 21, 30), bytes(14, 25), bytes(16, 29)], deferredFlushSince: 0, isolatedMsi: true, blockedDomainSince: 6012, splitsLeavesUntil: 6013 },
-  'virtio-iommu': { addressWidth: 39, granules: [ALL_FROM_4_KIB], deferredFlushSince: 6009, isolatedMsi: false, blockedDomainSince: Infinity, splitsLeavesUntil: 0 },
+  'virtio-iommu': { addressWidth: 39, granules: [ALL_FROM_4_KIB], deferredFlushSince: 6009, isolatedMsi: false, blockedDomainSince: Infinity, splitsLeavesUntil: 0, finishesDomainsAtAttachUntil: 6015 },
   'riscv-iommu': { addressWidth: 48, granules: [bytes(12, 21, 30)], deferredFlushSince: 0, isolatedMsi: true, blockedDomainSince: 6013, splitsLeavesUntil: 0 },
 };
 
@@ -65,6 +67,7 @@ class KernelOnlyUnit implements IommuUnit {
     return {
       cacheCoherency: description.coherent, enforceCacheCoherency: false, isolatedMsi: driver.isolatedMsi || description.interruptRemapping, deferredFlush: this.profile.version >= driver.deferredFlushSince,
       dirtyTracking: false, nested: false, maxPasids: 0, blockedDomain: this.profile.version >= driver.blockedDomainSince, identityDomain: description.passThrough,
+      finishesDomainsAtAttach: this.profile.version <= (driver.finishesDomainsAtAttachUntil ?? 0),
     };
   }
 

@@ -7,6 +7,7 @@ import type { IommufdContext } from './context.js';
 import type { FaultQueue } from './fault-queue.js';
 import type { Ioas } from './ioas.js';
 import { IommufdObject } from './objects.js';
+import { iova } from '../../memory/address.js';
 
 /** IOMMU_HWPT_ALLOC_*. */
 export const HWPT_FLAGS = { NEST_PARENT: 1, DIRTY_TRACKING: 2, FAULT_ID_VALID: 4, PASID: 8 } as const;
@@ -68,6 +69,9 @@ export class Hwpt extends PageTableObject {
   }
 }
 
+/** The aperture of a domain that has never been attached, where the driver asks the device then (virtio-iommu before 6.16): recorded of 6.12. */
+const NOTHING_YET = { start: iova(0n), last: iova(0n) };
+
 /**
  * A paging hwpt for `device` on `ioas`, filled with everything the IOAS has mapped.
  * @param attach called between allocation and filling (IFD-41); gives back how to undo it
@@ -83,7 +87,8 @@ export function allocatePagingHwpt(context: IommufdContext, ioas: Ioas, device: 
   let undo: (() => void) | undefined;
   try {
     undo = attach?.(hwpt);
-    ioas.table.addDomain(domain);
+    const isUnfinished = attach === undefined && device.unit?.capabilities().finishesDomainsAtAttach === true;
+    ioas.table.addDomain(domain, isUnfinished ? NOTHING_YET : domain.aperture);
   } catch (refusal) {
     undo?.();
     context.objects.remove(hwpt);

@@ -105,14 +105,14 @@ export class IoPageTable {
 
   // ---------------------------------------------------------------------------------------------- domains
 
-  /** IOP-07. @throws Refusal EINVAL, EADDRINUSE, EFAULT, ENOMEM, what the domain says; the domain may then hold leftovers and must be freed */
-  addDomain(domain: PagingDomain): void {
+  /** IOP-07. @param aperture what the domain says that it translates @throws Refusal EINVAL, EADDRINUSE, EFAULT, ENOMEM, what the domain says; the domain may then hold leftovers and must be freed */
+  addDomain(domain: PagingDomain, aperture = domain.aperture): void {
     const smallest = smallestPage(domain);
     if (smallest > PAGE_SIZE) throw new Refusal('EINVAL', 'IOP-07', `the smallest page of ${domain.name} (${smallest} bytes) is larger than a page of the kernel`);
     const before = this.alignment;
     if (smallest > before) this.setAlignment(smallest);
     try {
-      this.reserveOutside(domain);
+      this.reserveOutside(domain, aperture);
       this.fillDomain(domain);
     } catch (refusal) {
       this.space.unreserve(domain);
@@ -131,8 +131,7 @@ export class IoPageTable {
   }
 
   /** IOP-05: what a domain cannot translate is nobody's. */
-  private reserveOutside(domain: PagingDomain): void {
-    const { start, last } = domain.aperture;
+  private reserveOutside(domain: PagingDomain, { start, last }: AddressRange<Iova>): void {
     const what = `the range outside of what ${domain.name} translates`;
     if (start > 0n) this.space.reserve({ start: 0n, last: start - 1n }, domain, what);
     if (last < ADDRESS_MAX) this.space.reserve({ start: last + 1n, last: ADDRESS_MAX }, domain, what);
