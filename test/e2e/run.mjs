@@ -77,6 +77,7 @@ async function runChecks(host, page, url, checks) {
     const start = Date.now();
     const error = await check(context).then(() => null, (reason) => reason);
     report(host, name, error, Date.now() - start);
+    if (error) console.log(`        the page: ${await workbench.situation().catch((reason) => `cannot be asked (${String(reason).split('\n')[0]})`)}`);
     if (error) await page.screenshot({ path: join(tmpdir(), `iommu-e2e-${host}-${name.replace(/\W+/g, '-')}.png`) }).catch(() => {});
   }
 }

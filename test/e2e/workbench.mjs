@@ -143,8 +143,22 @@ export class Workbench {
     const input = page.locator('.quick-input-widget input').first();
     await input.waitFor({ timeout: SOON });
     await input.fill(`>${title}`);
-    await page.locator('.quick-input-list .monaco-list-row', { hasText: shown.replace(/^IOMMU: /, '') }).first().waitFor({ timeout: SOON });
+    await page.locator('.quick-input-list .monaco-list-row.focused', { hasText: shown.replace(/^IOMMU: /, '') }).first().waitFor({ timeout: SOON });
+    // While the list is still being filled it now and then has nothing chosen, and Enter does nothing.
+    const isOpen = async () => (await input.isVisible().catch(() => false)) && (await input.inputValue({ timeout: 500 }).catch(() => '')) === `>${title}`;
     await page.keyboard.press('Enter');
+    for (let tries = 0; tries < 10 && (await isOpen()); tries++) {
+      await page.waitForTimeout(500);
+      if (await isOpen()) await page.keyboard.press('Enter');
+    }
+  }
+
+  /** What has the keyboard and what is open, in a line: for the report of a check that failed. */
+  async situation() {
+    return this.page.evaluate(() => {
+      const shown = (selector) => [...document.querySelectorAll(selector)].filter((element) => element.getClientRects().length > 0).map((element) => (element.value ?? element.textContent ?? '').trim().slice(0, 80));
+      return JSON.stringify({ keyboard: document.activeElement?.className.slice(0, 80), quickInput: shown('.quick-input-widget input'), peek: shown('.peekview-widget .head'), notifications: shown('.notification-list-item-message'), dialog: shown('.monaco-dialog-box') });
+    });
   }
 
   /** Takes an item of the quick pick that is open. */
