@@ -137,8 +137,8 @@ export interface UnitCapabilities {
   readonly blockedDomain: boolean;
   readonly identityDomain: boolean;
   /**
-   * False: the driver allocates no domain for iommufd (EINVAL) although it does for type1. VT-d up to 6.12 wanted a second
-   * stage for these, and says "No second level translation support" when the unit has only a first.
+   * False: a domain that was allocated for iommufd cannot be attached (EINVAL), although one of type1 can. VT-d up to 6.12 makes second-stage
+   * tables for iommufd, and says "No second level translation support" when the unit has only a first.
    */
   readonly userDomains?: boolean;
   /** False: the driver programs the device's own requester ID only, so requests under an alias fault. VT-d in scalable mode. */

@@ -38,6 +38,10 @@ export function checkFits(device: Device, target: PagingDomain, rules: AttachRul
   // FEA-04, ATD-01: what shares a device by PASID and what takes it whole exclude one another.
   if (device.features?.has('aux') && target.type === 'unmanaged') refuse('EPERM', 'VFT-13', `${device.name} has auxiliary domains enabled, so no unmanaged domain is attached to it as a whole`);
   const { name } = unit.description;
+  if (target.ofIommufd && unit.capabilities().userDomains === false) {
+    log.push(`DMAR: No second level translation support on ${name}`);
+    refuse('EINVAL', 'IFD-61', `${name} translates by first-stage tables only, and this kernel gives iommufd second-stage tables`);
+  }
   if (target.tracksDirty && !unit.capabilities().dirtyTracking) refuse('EINVAL', unit.description.architecture === 'amd-vi' ? 'ATD-03' : 'DRT-02', `${target.name} tracks dirty pages, which ${name} cannot`);
   if (target.enforcesCoherency && !unit.capabilities().enforceCacheCoherency) refuse('EINVAL', 'COH-03', `${target.name} enforces snooping, which ${name} cannot`);
   if (unit.domainCompatibilityKey === target.unit.domainCompatibilityKey) return;

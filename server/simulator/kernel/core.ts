@@ -134,6 +134,8 @@ export interface PagingDomain {
   /** Bit n = pages of 2^n bytes. */
   readonly pageSizes: bigint;
   enforcesCoherency: boolean;
+  /** Allocated for iommufd, which some drivers give other tables than type1 (IFD-61). */
+  ofIommufd: boolean;
   /** DRT-01: allocated to record which pages are written to. */
   readonly tracksDirty?: boolean;
   /** `iommu_dirty_ops`: only of domains that track. */

@@ -68,6 +68,7 @@ export const programDevice = (device: Device, entry: DeviceEntry): void => {
 export class TranslatedDomain implements PagingDomain {
   /** DRT-01: allocated to record which pages are written to; whether it does so now. */
   tracksDirty = false;
+  ofIommufd = false;
   private recordsDirty = false;
   private snoops = false;
   /** Nothing was ever mapped: most default domains, whose tables nobody needs to read then. */

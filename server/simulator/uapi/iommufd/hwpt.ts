@@ -78,9 +78,9 @@ const NOTHING_YET = { start: iova(0n), last: iova(0n) };
  * @throws Refusal of the domain's allocation, of `attach`, or of filling (IOP-07); nothing is left then
  */
 export function allocatePagingHwpt(context: IommufdContext, ioas: Ioas, device: Device, options: HwptOptions, attach?: (hwpt: Hwpt) => () => void): Hwpt {
-  refuseMissingStage(context, device);
   const use = options.dirtyTracking ? 'dirty-tracking' : options.nestParent ? 'nest-parent' : options.pasid && device.unit?.capabilities().pasidTables === 'own-kind' ? 'pasid' : 'user';
   const domain = context.kernel.allocateDomain(device, `iommufd of ${context.ownerName}, IOAS ${ioas.id}`, use);
+  domain.ofIommufd = true;
   // IFD-42.
   if (device.unit?.capabilities().enforceCacheCoherency) domain.enforcesCoherency = true;
   const hwpt = context.objects.add(new Hwpt(ioas, domain, options));
@@ -95,13 +95,6 @@ export function allocatePagingHwpt(context: IommufdContext, ioas: Ioas, device: 
     throw refusal;
   }
   return hwpt;
-}
-
-/** IFD-61: up to 6.12 the VT-d driver makes second-stage tables for users and no others, which some units lack. @throws Refusal EINVAL */
-function refuseMissingStage({ kernel }: IommufdContext, { unit, subject }: Device): void {
-  if (unit === null || unit.capabilities().userDomains !== false) return;
-  kernel.log.push(`DMAR: No second level translation support on ${unit.description.name}`);
-  throw new Refusal('EINVAL', 'IFD-61', `${unit.description.name} translates by first-stage tables only, and this kernel gives users second-stage tables`, [subject]);
 }
 
 /** What an IOMMU driver takes in IOMMU_HWPT_ALLOC for a page table that the kernel fills (IFD-61). */
