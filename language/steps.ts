@@ -4,6 +4,7 @@
  */
 import type { Atom, Handle, Step } from './generated/ast.js';
 import { isKeyAtom, isNameAtom } from './generated/ast.js';
+import { closest } from './suggestions.js';
 import { verbNamed, type OperandSpec, type VerbSpec } from '../server/simulator/scenario/verbs.js';
 
 export interface OperandReading {
@@ -58,7 +59,13 @@ class Reader {
   read(): StepReading {
     this.readHandle();
     const atoms = this.step.atoms;
-    for (let i = 0; i < atoms.length; ) i += this.readAt(atoms, i);
+    for (let i = 0; i < atoms.length; ) {
+      if (this.isStrayLine(atoms, i)) {
+        this.problems.push({ message: unknownStep(bareWord(atoms[i]!)!), node: atoms[i]!, fatal: false });
+        break;
+      }
+      i += this.readAt(atoms, i);
+    }
     this.reportMissing();
     return { spec: this.spec, operands: this.operands, flags: this.flags, problems: this.problems };
   }
@@ -66,6 +73,16 @@ class Reader {
   private readHandle(): void {
     const introduces = this.spec.operands.find((operand) => operand.kind.startsWith('new '));
     if (introduces !== undefined && this.step.handle?.name !== undefined) this.operands.push({ spec: introduces, atom: this.step.handle });
+  }
+
+  /** A word that this step has no use for begins a line: somebody misspelt the next step. Newlines mean nothing else in the language. */
+  private isStrayLine(atoms: readonly Atom[], i: number): boolean {
+    const atom = atoms[i]!;
+    if (isKeyAtom(atom) || this.positional.length > 0) return false;
+    const word = bareWord(atom);
+    if (word === undefined || this.spec.flags.includes(word)) return false;
+    const before = i === 0 ? this.step.handle?.$cstNode?.range.end.line ?? this.step.$cstNode?.range.start.line : atoms[i - 1]!.$cstNode?.range.end.line;
+    return atom.$cstNode !== undefined && before !== undefined && atom.$cstNode.range.start.line > before;
   }
 
   /** Reads the operand or flag at `i`; how many atoms it took. */
@@ -115,6 +132,13 @@ export function describeOperand(spec: OperandSpec): string {
 export function article(kind: string): string {
   const words = kind.replace(/^new /, 'name for a new ').replaceAll('|', ' or ');
   return `${/^[aeiou]/.test(words) ? 'an' : 'a'} ${words}`;
+}
+
+/** Whoever knows the call's name may write all of it: `ioas-map` for `map`. */
+function unknownStep(word: string): string {
+  const verbs = [...verbNamed.keys()];
+  const meant = closest(word, verbs) ?? verbs.find((verb) => word.endsWith(`-${verb}`));
+  return `There is no step \`${word}\`${meant === undefined ? '.' : `. Did you mean \`${meant}\`?`}`;
 }
 
 function unexpected(spec: VerbSpec, word: string): string {

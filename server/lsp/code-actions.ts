@@ -7,7 +7,7 @@ import type { Finding } from '../diagnostics/rule.js';
 import { callsAction } from './calls.js';
 import type { AnalysisStore, AnalysedDocument } from './analysis-store.js';
 
-/** Quick fixes of findings, the calls of an owner, and "suppress this" for every diagnostic. */
+/** Quick fixes of findings, the word that was meant, the calls of an owner, and "suppress this" for every diagnostic. */
 export class SimulationCodeActions implements CodeActionProvider {
   constructor(
     private readonly store: () => AnalysisStore,
@@ -17,7 +17,7 @@ export class SimulationCodeActions implements CodeActionProvider {
   getCodeActions(document: LangiumDocument, { context, range }: CodeActionParams): CodeAction[] {
     const analysed = this.store().of(document);
     const ours = context.diagnostics.filter((diagnostic) => diagnostic.source === 'iommu');
-    return [...ours.flatMap((diagnostic) => [...this.repairs(document, analysed, diagnostic), suppress(document, diagnostic)]), ...callsAction(document, analysed, range)];
+    return [...ours.flatMap((diagnostic) => [...this.repairs(document, analysed, diagnostic), ...spelling(document, diagnostic), suppress(document, diagnostic)]), ...callsAction(document, analysed, range)];
   }
 
   private repairs(document: LangiumDocument, analysed: AnalysedDocument, diagnostic: Diagnostic): CodeAction[] {
@@ -40,6 +40,14 @@ export class SimulationCodeActions implements CodeActionProvider {
     const text = this.documents.getDocument(URI.parse(uri))?.textDocument;
     return text?.getText({ start: { line, character: 0 }, end: { line: line + 1, character: 0 } }) ?? '';
   }
+}
+
+/** A message that asks "Did you mean …?" about the very word that is underlined offers it. */
+function spelling(document: LangiumDocument, diagnostic: Diagnostic): CodeAction[] {
+  const meant = /Did you mean `([^`]+)`\?$/.exec(diagnostic.message)?.[1];
+  const { range } = diagnostic;
+  if (meant === undefined || !diagnostic.message.includes(`\`${document.textDocument.getText(range)}\``)) return [];
+  return [{ title: `Change to \`${meant}\``, kind: CodeActionKind.QuickFix, isPreferred: true, diagnostics: [diagnostic], edit: { changes: { [document.uri.toString()]: [{ range, newText: meant }] } } }];
 }
 
 function suppress(document: LangiumDocument, diagnostic: Diagnostic): CodeAction {

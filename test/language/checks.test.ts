@@ -74,6 +74,8 @@ const CASES: readonly [code: string, message: RegExp, text: string][] = [
   ['language/operand', /`iova` needs a value/, inScenario('open-container c map c size 4KiB iova')],
   ['language/operand', /does not take `rww`/, inScenario('open-container c map c size 4KiB rww')],
   ['language/operand', /`size` is given twice/, inScenario('open-container c map c size 4KiB size 4KiB')],
+  ['language/operand', /There is no step `atach`\. Did you mean `attach`\?$/, inScenario('open-container c\n  atach gpu to c')],
+  ['language/operand', /There is no step `ioas-map`\. Did you mean `map`\?$/, inScenario('open-container c\n  ioas-map c size 4KiB')],
   ['language/operand', /takes a container .*`gpu` is a device/, inScenario('map gpu size 4KiB')],
   ['language/operand', /`g` is a group/, inScenario('open-group g of gpu map g size 4KiB')],
   ['language/operand', /needs a number/, `${DESK}dma gpu read 0 expect address`],
@@ -87,6 +89,11 @@ describe('checks that need no simulation', () => {
   it.each(CASES)('%s says %s', async (code, message, text) => {
     const problems = await problemsOf(text);
     expect(problems.filter((problem) => problem.startsWith(`${code}: `) && message.test(problem)), problems.join('\n')).not.toEqual([]);
+  });
+
+  it('a misspelt step is told once, and costs its line alone', async () => {
+    const problems = await problemsOf(inScenario('open-container c\n  atach gpu to c flag\n  open-container d\n  mapp d size 4KiB'));
+    expect(problems.map((problem) => /`(\w+)`\?$/.exec(problem)?.[1])).toEqual(['attach', 'map']);
   });
 
   it('has a case for every code', () => expect(new Set(CASES.map(([code]) => code))).toEqual(new Set(LANGUAGE_CODES.keys())));

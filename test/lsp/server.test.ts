@@ -103,6 +103,17 @@ describe('what the editor shows', () => {
     expect(scenario).toEqual(host);
   });
 
+  it.each([
+    ['a step', VIABLE + 'scenario "x" on desk {\n  open-container box\n  clos box\n}\n', 'clos box', 'close box'],
+    ['a name', VIABLE.replace('assign gpu', 'assign gup'), 'assign gup', 'assign gpu'],
+    ['a property', VIABLE.replace('vfio-pci', 'vfio-pci  clas vga'), 'clas vga', 'class vga'],
+  ])('a misspelt word is changed into the one that was meant: %s', async (_what, text, wrong, right) => {
+    const here = fresh();
+    const found = (await client.open(here, text)).find((each) => each.message.includes('Did you mean'))!;
+    const fix = (await client.quickFixes(here, found)).find((each) => each.title.startsWith('Change to'))!;
+    expect(applyChanges(text, editsOf(fix.edit!, here))).toBe(text.replace(wrong, right));
+  });
+
   it('code lenses: groups, calls, trace', async () => {
     const lenses = await client.request<CodeLens[]>('textDocument/codeLens', { textDocument: { uri } });
     expect(lenses.map((lens) => lens.command?.command).sort()).toEqual(['iommu.showCalls', 'iommu.simulate', 'iommu.traceDma']);
