@@ -15,19 +15,20 @@ const USAGE = `usage: iommu COMMAND [OPTION ...] FILE ...
 
   check FILE ...       what would go wrong
   groups FILE ...      the IOMMU groups that the kernel forms       [--why]
-  what-if FILE         what would put devices into different     --apart A,B
+  what-if FILE         what would put devices into different        --apart A,B
                        groups, verified, the smallest first
   simulate FILE ...    every call and every DMA, with its result    [--trace]
   trace FILE ...       each DMA step by step                        [--line N]
   compare FILE         one file under two models, side by side      [--models type1@5.13,iommufd@6.19] [--run NAME]
                                                                     [--format svg [--step N]] [--out FILE]
-  calls FILE           what the programs of its owners call, as  [--owner NAME]
+  calls FILE           what the programs of its owners call, as     [--owner NAME]
                        scenarios to change and simulate
   import LSPCI         a .iommu file from "lspci -vvv" (root)       [--groups FILE] [--dmesg FILE] [--cmdline FILE]
                                                                     [--name NAME] [--out FILE [--force]]
-  export FILE          settings of an owner that starts         --to cmdline|modprobe|driverctl|qemu|libvirt [--owner NAME]
+  export FILE          settings of an owner that starts             --to cmdline|modprobe|driverctl|qemu|libvirt [--owner NAME]
   explain [CODE]       the page of a diagnostic, or all codes
 
+FILE ...               files, or folders with .iommu files in them
 --format text|json     for check, groups, what-if, simulate, trace
 ends with 0: clean, 1: findings, 2: bad usage or unreadable input`;
 
@@ -40,6 +41,10 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
     console.log(USAGE);
     return name === undefined ? EXIT.usage : EXIT.clean;
+  }
+  if (rest.includes('--help') || rest.includes('-h')) {
+    console.log(USAGE);
+    return EXIT.clean;
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command === undefined) throw new UsageError(`unknown command "${name}"\n\n${USAGE}`);

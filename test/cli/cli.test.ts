@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -11,6 +11,8 @@ const file = (name: string, text: string): string => {
   writeFileSync(path, text);
   return path;
 };
+const empty = join(folder, 'empty');
+mkdirSync(empty);
 const bad = file('bad.iommu', NOT_VIABLE);
 const good = file('good.iommu', VIABLE);
 
@@ -20,10 +22,31 @@ const iommu = (...args: string[]): Ran => spawnSync(process.execPath, ['dist/iom
 describe('exit codes', () => {
   it('0: clean', () => expect(iommu('check', good).status).toBe(0));
   it('1: findings', () => expect(iommu('check', good, bad).status).toBe(1));
-  it.each([[[]], [['nonsense']], [['check']], [['check', '--nonsense', good]], [['check', join(folder, 'missing.iommu')]], [['check', folder]], [['check', good, '--format', 'yaml']], [['explain', 'nonsense']], [['trace', good, '--line', '1']]])('2: %j', (args) => {
+  it.each([[[]], [['nonsense']], [['check']], [['check', '--nonsense', good]], [['check', join(folder, 'missing.iommu')]], [['check', empty]], [['check', good, '--format', 'yaml']], [['explain', 'nonsense']], [['trace', good, '--line', '1']]])('2: %j', (args) => {
     const { status, stderr, stdout } = iommu(...args);
     expect(status).toBe(2);
     expect(stderr + stdout).not.toContain('    at ');
+  });
+});
+
+describe('what a person tries first', () => {
+  it.each([[['--help']], [['help']], [['check', '--help']], [['import', '-h']]])('%j prints the commands', (args) => {
+    const { status, stdout } = iommu(...args);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^usage: iommu COMMAND/);
+  });
+
+  it('a folder stands for the .iommu files in it and below', () => {
+    const host = join(folder, 'lab', 'host');
+    mkdirSync(join(folder, 'lab', 'node_modules'), { recursive: true });
+    mkdirSync(host);
+    writeFileSync(join(host, 'a.iommu'), NOT_VIABLE);
+    writeFileSync(join(folder, 'lab', 'b.iommu'), VIABLE);
+    writeFileSync(join(folder, 'lab', 'node_modules', 'c.iommu'), NOT_VIABLE);
+    const { status, stdout } = iommu('check', join(folder, 'lab'));
+    expect(status).toBe(1);
+    expect(new Set(stdout.match(/[\w/]+\.iommu(?=:\d)/g)?.map((path) => path.slice(path.indexOf('lab'))))).toEqual(new Set(['lab/host/a.iommu']));
+    expect(stdout).toContain('2 files');
   });
 });
 
