@@ -44,9 +44,9 @@ export class SimulationCodeActions implements CodeActionProvider {
 
 /** A message that asks "Did you mean …?" about the very word that is underlined offers it. */
 function spelling(document: LangiumDocument, diagnostic: Diagnostic): CodeAction[] {
-  const meant = /Did you mean `([^`]+)`\?$/.exec(diagnostic.message)?.[1];
-  const { range } = diagnostic;
-  if (meant === undefined || !diagnostic.message.includes(`\`${document.textDocument.getText(range)}\``)) return [];
+  const { range, message } = diagnostic;
+  const meant = typeof message === 'string' ? /Did you mean `([^`]+)`\?$/.exec(message)?.[1] : undefined;
+  if (meant === undefined || !String(message).includes(`\`${document.textDocument.getText(range)}\``)) return [];
   return [{ title: `Change to \`${meant}\``, kind: CodeActionKind.QuickFix, isPreferred: true, diagnostics: [diagnostic], edit: { changes: { [document.uri.toString()]: [{ range, newText: meant }] } } }];
 }
 

@@ -1,16 +1,23 @@
 /** Group formation of large hosts: linear, and fast enough to run on every keystroke. */
-import type { FunctionDescription, HostDescription } from '../../server/simulator/description.js';
+import type { FunctionDescription, HostDescription, IommuDescription } from '../../server/simulator/description.js';
 import { Topology } from '../../server/simulator/fabric/topology.js';
 import { simulate } from '../../server/simulator/index.js';
 import { parseCommandLine } from '../../server/simulator/kernel/command-line.js';
 import { formGroups } from '../../server/simulator/kernel/groups.js';
 import { profileFor } from '../../server/simulator/kernel/profile.js';
+import { seconds } from './hardware.js';
 import type { Benchmark, Measurement } from './main.js';
 import { median } from './sample.js';
 
 const base: Omit<FunctionDescription, 'id' | 'name' | 'address' | 'type' | 'upstream' | 'acs'> = {
   ari: false, ats: false, pri: false, pasidBits: 0, msi: true, bars: [], windows: [], extraAliases: [], externalFacing: false, internalPeerToPeer: false, driver: null,
 };
+
+/** A unit serves one segment. */
+const unitOf = (segment: number): IommuDescription => ({
+  id: `h/dmar${segment}`, name: `dmar${segment}`, architecture: 'vtd', segment, covers: 'rest', interruptRemapping: true, coherent: true, snoopControl: true, scalableMode: false, firstStage: false, nested: false,
+  dirtyTracking: false, passThrough: true, deviceTlb: false, pageRequests: false, cachingMode: false, pasidBits: 0,
+});
 
 /** Root ports, every third without ACS, each with a device of seven functions. */
 export function largeHost(functions: number): HostDescription {
@@ -27,22 +34,13 @@ export function largeHost(functions: number): HostDescription {
   }
   return {
     id: 'h', name: 'h', kernel: { id: 'h/kernel', version: '6.12', commandLine: 'intel_iommu=on', buildOptions: [], moduleParameters: [], cpuVendor: 'intel' }, memory: [],
-    iommus: [{
-      id: 'h/dmar0', name: 'dmar0', architecture: 'vtd', segment: 0, covers: 'rest', interruptRemapping: true, coherent: true, snoopControl: true, scalableMode: false, firstStage: false, nested: false,
-      dirtyTracking: false, passThrough: true, deviceTlb: false, pageRequests: false, cachingMode: false, pasidBits: 0,
-    }],
+    iommus: Array.from({ length: all.at(-1)!.address.segment + 1 }, (_, segment) => unitOf(segment)),
     functions: all, platformDevices: [], mediatedDevices: [], reservedRegions: [], bindings: [],
   };
 }
 
-/** Median of a few runs, in milliseconds. */
-function timed(work: () => void): number {
-  return median(Array.from({ length: 9 }, () => {
-    const started = performance.now();
-    work();
-    return performance.now() - started;
-  }));
-}
+/** Median of a few runs, in milliseconds of processor time, all threads of this process together. */
+const timed = (work: () => void): number => median(Array.from({ length: 9 }, () => seconds(work) * 1000));
 
 function formation(functions: number): number {
   const host = largeHost(functions);

@@ -45,7 +45,7 @@ function prepared(name: IommuArchitectureName, asked = RUNS * PAGES_IN_RUN): { u
 }
 
 /** Seconds of processor time, because the machine has other work. */
-function seconds(work: () => void): number {
+export function seconds(work: () => void): number {
   const start = process.cpuUsage();
   work();
   const { user, system } = process.cpuUsage(start);

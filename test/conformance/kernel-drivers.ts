@@ -15,6 +15,13 @@ export class Blocked extends Error {
   finished = false;
   /** Its process was killed: the kernel finishes what it waits for, but nothing follows. */
   cancelled = false;
+
+  constructor(
+    /** It cannot be killed meanwhile: what its process has open stays open. */
+    readonly uninterruptible = false,
+  ) {
+    super();
+  }
 }
 
 /** It matches every bridge by its class, and then takes ports of PCI Express alone. */
@@ -46,7 +53,10 @@ export class RecordedDrivers {
     if (!this.names.has(driver)) throw new Refusal('ENOENT', 'OWN-21', `there is no driver ${driver}`);
     if (!this.matches(driver, device)) throw new Refusal('ENODEV', 'OWN-21', `${driver} does not match ${device.name}`);
     if (driver === PORT_DRIVER && device.driver === null && !isPort(device)) throw new Refusal('ENODEV', 'OWN-21', `${driver} does not want ${device.name}`);
-    this.kernel.bind(device, driver);
+    if (this.vfio.bind(device, driver) === 'done') return;
+    const blocked = new Blocked(true);
+    this.vfio.registry.deviceOf(device)!.waiting.push(() => void (blocked.finished = true));
+    throw blocked;
   }
 
   /** `echo ADDR > devices/ADDR/driver/unbind`; `afterwards` runs when a blocked one is through. */

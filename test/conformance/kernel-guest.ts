@@ -57,6 +57,8 @@ export class Guest {
   uid = 0;
   /** Results of operations that the model does not have: what uses them is not covered either. */
   readonly tainted = new Set<string>();
+  /** The probe takes a name without value for 0, makes the call all the same, and then says that the name was not known. */
+  missingIsZero = false;
   private readonly variables = new Map<string, Variable>();
   private top = TOP_OF_MAPPINGS;
 
@@ -100,7 +102,10 @@ export class Guest {
     if (plain !== null) return BigInt(plain[1]!) << { '': 0n, K: 10n, M: 20n, G: 30n }[plain[2]!.toUpperCase()]!;
     const variable = this.variables.get(word.replace(/^\$/, ''));
     if (this.tainted.has(word)) throw new NotCovered(`${word} comes from an operation that is not modelled`);
-    if (variable === undefined) throw new Unresolved(word);
+    if (variable === undefined) {
+      if (this.missingIsZero) return 0n;
+      throw new Unresolved(word);
+    }
     return variable.address ?? variable.value;
   }
 

@@ -67,7 +67,10 @@ class Runner {
 
   run(): void {
     for (const sequence of this.record.sequences) {
-      for (const call of this.waiting.values()) call.cancelled = true;
+      for (const [process, call] of this.waiting) {
+        call.cancelled = true;
+        if (call.uninterruptible && !call.finished) this.machine.abandon(process);
+      }
       this.waiting.clear();
       this.machine.killAll();
       this.lost = null;
@@ -88,7 +91,8 @@ class Runner {
   }
 
   private perform(line: OperationLine, recorded: RecordedOperation): Answer {
-    if (recorded.error !== undefined) return this.notIssued(line);
+    if (recorded.error?.startsWith('unresolved') === true) return this.withoutName(line, recorded);
+    if (recorded.error !== undefined) return { kind: 'not-covered', why: 'not issued' };
     if (line.operation === 'kill') {
       const call = this.waiting.get(line.process);
       if (call !== undefined) call.cancelled = true;
@@ -129,11 +133,18 @@ class Runner {
     return { kind: 'not-covered', why };
   }
 
-  /** The probe found that a name had no value, but its `close` went to descriptor 0 all the same. */
-  private notIssued(line: OperationLine): Answer {
-    const { files } = this.machine.guest(line.process).process;
-    if (line.operation === 'close' && files.has(0)) this.machine.guest(line.process).process.close(0);
-    return { kind: 'not-covered', why: 'not issued' };
+  /** A name had no value: the answer is not recorded, but the call was made with 0 in its place. */
+  private withoutName(line: OperationLine, recorded: RecordedOperation): Answer {
+    const guest = this.machine.guest(line.process);
+    guest.missingIsZero = true;
+    try {
+      OPERATIONS[line.operation]?.({ machine: this.machine, guest, line, recorded });
+    } catch (reason) {
+      if (!(reason instanceof Refusal || reason instanceof Unresolved || reason instanceof NotCovered || reason instanceof Blocked)) throw reason;
+    } finally {
+      guest.missingIsZero = false;
+    }
+    return { kind: 'not-covered', why: 'made with a name that had no value' };
   }
 
   private awaitCall(process: string): Answer {

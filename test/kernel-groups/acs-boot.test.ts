@@ -20,7 +20,7 @@ function controls(acs: AcsDescription, setting: Setting = {}, more: Partial<Node
 const messages = (acs: AcsDescription, setting: Setting): readonly string[] => form(host(tree(acs), setting)).messages;
 
 describe('what the kernel switches on', () => {
-  test('SV, RR, CR and UF where the capability has them (ACE-02, ACE-03)', () => {
+  test('SV, RR, CR and UF where the capability has them, never EC and DT (ACE-02, ACE-03, PCIE-39)', () => {
     expect(controls(FULL)).toEqual(['0x1d', '0x1d', '0x1d']);
     expect(controls({ capability: 0x0d, firmwareControl: 0 })).toEqual(['0xd', '0xd', '0xd']);
   });

@@ -64,6 +64,19 @@ test('what is unknown lies between the two extremes; certain groups are the same
   }), { numRuns: 300 });
 });
 
+test('only of functions with something unknown the answer can be unknown', () => {
+  fc.assert(fc.property(randomHosts, fc.array(fc.constantFrom('type', 'acs', 'both', 'nothing'), { minLength: 1, maxLength: 6 }), (plain, kinds) => {
+    const functions = plain.functions.map((fn, i): FunctionDescription => {
+      const kind = kinds[i % kinds.length]!;
+      return { ...fn, ...(kind !== 'acs' && kind !== 'nothing' && { type: 'unknown' }), ...(kind !== 'type' && kind !== 'nothing' && { acs: 'unknown' }) };
+    });
+    const topology = new Topology({ ...plain, functions });
+    const boot = bootAcs(topology, { parameters: parseAcsParameters(new Map()), requested: () => true, release: 6019 });
+    const acs = new AcsQuestions(topology, { states: boot.states, override: null, hasAmdIommu: false, release: 6019 });
+    for (const fn of topology.functions) if (acs.of(fn).isolates === 'unknown') expect(acs.hasUnknown(fn)).toBe(true);
+  }));
+});
+
 test('neither identities nor the order of writing matter', () => {
   fc.assert(fc.property(randomHosts, fc.integer(), (description, salt) => {
     const renamed = (id: string): string => `${(Number(id.slice(1)) * 7919 + salt) >>> 0}-${id}`;

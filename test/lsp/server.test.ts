@@ -109,7 +109,7 @@ describe('what the editor shows', () => {
     ['a property', VIABLE.replace('vfio-pci', 'vfio-pci  clas vga'), 'clas vga', 'class vga'],
   ])('a misspelt word is changed into the one that was meant: %s', async (_what, text, wrong, right) => {
     const here = fresh();
-    const found = (await client.open(here, text)).find((each) => each.message.includes('Did you mean'))!;
+    const found = (await client.open(here, text)).find((each) => String(each.message).includes('Did you mean'))!;
     const fix = (await client.quickFixes(here, found)).find((each) => each.title.startsWith('Change to'))!;
     expect(applyChanges(text, editsOf(fix.edit!, here))).toBe(text.replace(wrong, right));
   });

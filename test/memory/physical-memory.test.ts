@@ -15,6 +15,15 @@ describe('PhysicalMemory', () => {
     expect(new PhysicalMemory().readWord(physical(0xffff_ffff_ffff_fff8n))).toBe(0n);
   });
 
+  it('keeps frames apart on both sides of 16 TiB and of every block of frames', () => {
+    const memory = new PhysicalMemory();
+    const frames = [0, 4095, 4096, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 4097, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, 2 ** 32 + 4096, 2 ** 33, 2 ** 52 - 1];
+    frames.forEach((frame, i) => (memory.pageForWriting(frame)[0] = i + 1));
+    expect(frames.map((frame) => memory.page(frame)?.[0])).toEqual(frames.map((_, i) => i + 1));
+    frames.forEach((frame) => memory.forget(frame));
+    expect(frames.map((frame) => memory.page(frame))).toEqual(frames.map(() => undefined));
+  });
+
   it('stops at its limit, and counts what is forgotten', () => {
     const memory = new PhysicalMemory(2);
     memory.pageForWriting(1);

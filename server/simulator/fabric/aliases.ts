@@ -37,8 +37,10 @@ export interface AliasVisit {
 export function* dmaAliases(topology: Topology, fn: FunctionDescription, knowledge: AliasKnowledge): Generator<AliasVisit> {
   const real = topology.realDmaDevice(fn);
   yield { fn: real, requesterId: requesterIdOf(real.address), rule: real === fn ? 'ALI-03' : 'ALI-02' };
-  for (const devfn of knowledge.devfns(real)) yield { fn: real, requesterId: requesterId(real.address.bus, devfn), rule: 'ALI-04' };
-  for (const bridge of topology.ancestors(real)) {
+  const devfns = knowledge.devfns(real);
+  // Counted: a generator holds room for the iterator of every `for of` in it, and one is made for each function of a host.
+  for (let i = 0; i < devfns.length; i++) yield { fn: real, requesterId: requesterId(real.address.bus, devfns[i]!), rule: 'ALI-04' };
+  for (let bridge = topology.upstream(real); bridge !== null; bridge = topology.upstream(bridge)) {
     if (knowledge.translatesBelow(bridge)) return;
     const visit = bridgeAlias(topology, bridge, knowledge.aliasesAsPcieBridge(bridge));
     if (visit !== null) yield visit;
@@ -63,11 +65,11 @@ export function bridgeAlias(topology: Topology, bridge: FunctionDescription, asP
   }
 }
 
-/** Every requester ID of a function once, its own first: what a driver programs (PCIE-07). */
+/** Every requester ID of a function once, its own first: what a driver programs (PCIE-07). Nearly always one, at most those of a bus and the bridges above. */
 export function requesterIds(topology: Topology, fn: FunctionDescription, knowledge: AliasKnowledge): number[] {
-  const ids = new Set<number>();
-  for (const visit of dmaAliases(topology, fn, knowledge)) ids.add(visit.requesterId);
-  return [...ids];
+  const ids = [requesterIdOf(topology.realDmaDevice(fn).address)];
+  for (const visit of dmaAliases(topology, fn, knowledge)) if (!ids.includes(visit.requesterId)) ids.push(visit.requesterId);
+  return ids;
 }
 
 /** Functions of one bus by devfn, and by the devfns that they are known to use besides their own. */
@@ -97,7 +99,7 @@ export class AliasPeers {
 
   /** In the order of the global device list (GRP-09). A VMD endpoint is never on the bus of what is behind it. */
   of(fn: FunctionDescription): readonly FunctionDescription[] {
-    const bus = this.buses.get(this.topology.bus(fn));
+    const bus = this.buses.size === 0 ? undefined : this.buses.get(this.topology.bus(fn));
     if (bus === undefined) return NOBODY;
     let peers = this.known.get(fn);
     if (peers === undefined) this.known.set(fn, (peers = this.find(fn, bus)));

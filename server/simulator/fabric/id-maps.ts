@@ -5,7 +5,6 @@
 import type { FunctionDescription, IommuDescription, SubjectId } from '../description.js';
 import { dmaAliases, type AliasKnowledge } from './aliases.js';
 import type { Topology } from './topology.js';
-import type { UnitMap } from './units.js';
 
 const WHOLE_ID = 0xffff;
 
@@ -26,21 +25,19 @@ export function streamIds(topology: Topology, fn: FunctionDescription, unit: Iom
 }
 
 /**
- * The units of functions where units with maps are: each function goes to the first unit of its segment whose map has its own requester
- * ID. One whose own ID or any alias no map has is behind no unit at all (GRD-20).
+ * Corrects the units of functions where units with maps are: each function goes to the first unit of its segment whose map has its own
+ * requester ID. One whose own ID or any alias no map has is behind no unit at all (GRD-20).
  */
-export function withIdMaps(topology: Topology, units: readonly IommuDescription[], assigned: UnitMap, knowledge: AliasKnowledge): UnitMap {
+export function followIdMaps(topology: Topology, units: readonly IommuDescription[], assigned: Map<SubjectId, IommuDescription>, knowledge: AliasKnowledge): void {
   const mapped = units.filter((unit) => unit.idMaps !== undefined);
-  if (mapped.length === 0) return assigned;
-  const result = new Map<SubjectId, IommuDescription>(assigned);
+  if (mapped.length === 0) return;
   for (const fn of topology.functions) {
-    const unit = result.get(fn.id);
+    const unit = assigned.get(fn.id);
     if (unit?.idMaps === undefined && unit !== undefined) continue;
     const found = unitByMaps(topology, fn, mapped, knowledge);
-    if (found !== null) result.set(fn.id, found);
-    else result.delete(fn.id);
+    if (found !== null) assigned.set(fn.id, found);
+    else assigned.delete(fn.id);
   }
-  return result;
 }
 
 function unitByMaps(topology: Topology, fn: FunctionDescription, mapped: readonly IommuDescription[], knowledge: AliasKnowledge): IommuDescription | null {

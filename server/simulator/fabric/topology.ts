@@ -15,8 +15,31 @@ export interface Bus {
   readonly bridge: FunctionDescription | null;
   /** The bus above; null for a root bus. */
   readonly parent: Bus | null;
+  /** The nearest bridge above: its own, or that of the bus which an SR-IOV bus hangs below. Null where there is none. */
+  readonly upstream: FunctionDescription | null;
   /** Ascending by devfn. */
   readonly functions: FunctionDescription[];
+}
+
+const NOBODY: readonly never[] = [];
+/** Of `Place.order` and `Place.climb`. */
+const NOT_YET = -1;
+
+/** All that the tree knows of one function, in one record: a question costs one look-up, and a large host little garbage. */
+class Place {
+  /** The bridge above, as described. */
+  above: Place | null = null;
+  bus: Bus | null = null;
+  busesBelow: Bus[] | null = null;
+  /** Position in `Topology.functions`. */
+  order = NOT_YET;
+  /** The functions of its slot, where there are several. */
+  slot: readonly FunctionDescription[] | null = null;
+  virtual: FunctionDescription[] | null = null;
+  /** The climb to the root that came by first. */
+  climb = NOT_YET;
+
+  constructor(readonly fn: FunctionDescription) {}
 }
 
 export class Topology {
@@ -26,25 +49,22 @@ export class Topology {
    */
   readonly functions: readonly FunctionDescription[];
   readonly rootBuses: readonly Bus[];
-  private readonly ids = new Map<SubjectId, FunctionDescription>();
+  private readonly places = new Map<SubjectId, Place>();
   private addresses: ReadonlyMap<string, FunctionDescription> | null = null;
-  private readonly busOf = new Map<SubjectId, Bus>();
-  private readonly busesBelow = new Map<SubjectId, Bus[]>();
-  private readonly slots = new Map<SubjectId, readonly FunctionDescription[]>();
-  private readonly virtual = new Map<SubjectId, FunctionDescription[]>();
-  private readonly orders = new Map<SubjectId, number>();
   private seen: ReadonlyMap<SubjectId, { first: number; last: number }> | null = null;
 
   constructor(readonly host: HostDescription) {
-    for (const fn of host.functions) this.know(fn);
-    for (const siblings of this.virtual.values()) siblings.sort((a, b) => a.virtualFunction!.index - b.virtualFunction!.index);
-    this.rootBuses = this.placeAll().sort((a, b) => a.segment - b.segment || a.number - b.number);
-    this.functions = this.enumerate();
-    this.functions.forEach((fn, order) => this.orders.set(fn.id, order));
+    for (const fn of host.functions) this.places.set(fn.id, new Place(fn));
+    const places = [...this.places.values()];
+    for (const place of places) this.relate(place);
+    for (const { virtual } of places) virtual?.sort((a, b) => a.virtualFunction!.index - b.virtualFunction!.index);
+    places.forEach(cutLoop);
+    this.rootBuses = this.placeAll(places).sort((a, b) => a.segment - b.segment || a.number - b.number);
+    this.functions = this.enumerate(places);
   }
 
   byId(id: SubjectId): FunctionDescription | undefined {
-    return this.ids.get(id);
+    return this.places.get(id)?.fn;
   }
 
   /** By address or its text, "0000:01:00.0"; the first described where two claim one address. */
@@ -55,14 +75,14 @@ export class Topology {
 
   /** @throws RangeError for a function of another host. */
   bus(fn: FunctionDescription): Bus {
-    const bus = this.busOf.get(fn.id);
-    if (bus === undefined) throw new RangeError(`${fn.name} is not a function of host ${this.host.name}`);
+    const bus = this.places.get(fn.id)?.bus;
+    if (!bus) throw new RangeError(`${fn.name} is not a function of host ${this.host.name}`);
     return bus;
   }
 
   /** Position in `functions`. */
   order(fn: FunctionDescription): number {
-    return this.orders.get(fn.id)!;
+    return this.places.get(fn.id)!.order;
   }
 
   isOnRootBus(fn: FunctionDescription): boolean {
@@ -71,8 +91,7 @@ export class Topology {
 
   /** The bridge directly above; of a virtual function the bridge above its physical function. Null on a root bus. */
   upstream(fn: FunctionDescription): FunctionDescription | null {
-    for (let bus: Bus | null = this.bus(fn); bus !== null; bus = bus.parent) if (bus.bridge !== null) return bus.bridge;
-    return null;
+    return this.bus(fn).upstream;
   }
 
   /** Bridges above, nearest first. */
@@ -82,12 +101,13 @@ export class Topology {
 
   /** Functions directly below a bridge, virtual ones included. */
   children(bridge: FunctionDescription): readonly FunctionDescription[] {
-    return (this.busesBelow.get(bridge.id) ?? []).flatMap((bus) => bus.functions);
+    const buses = this.busesBelow(bridge);
+    return buses.length === 1 ? buses[0]!.functions : buses.flatMap((bus) => bus.functions);
   }
 
   /** The bus number directly below a bridge, described or seen; null when nothing says. */
   secondaryBus(bridge: FunctionDescription): number | null {
-    return bridge.buses?.secondary ?? this.busesBelow.get(bridge.id)?.[0]?.number ?? null;
+    return bridge.buses?.secondary ?? this.busesBelow(bridge)[0]?.number ?? null;
   }
 
   /** Bus numbers below a bridge: described, or those seen there. */
@@ -98,21 +118,21 @@ export class Topology {
 
   /** All functions of the same bus and slot, itself included, ascending; a slot is eight devfns also with ARI (GRP-22). */
   slot(fn: FunctionDescription): readonly FunctionDescription[] {
-    return this.slots.get(fn.id) ?? [fn];
+    return this.places.get(fn.id)?.slot ?? [fn];
   }
 
   physicalFunction(fn: FunctionDescription): FunctionDescription | undefined {
-    return fn.virtualFunction && this.ids.get(fn.virtualFunction.of);
+    return fn.virtualFunction && this.byId(fn.virtualFunction.of);
   }
 
   /** Ascending by index. */
   virtualFunctions(physical: FunctionDescription): readonly FunctionDescription[] {
-    return this.virtual.get(physical.id) ?? [];
+    return this.places.get(physical.id)?.virtual ?? NOBODY;
   }
 
   /** The function as which the IOMMU sees it: the VMD endpoint for what is behind one (ALI-02). */
   realDmaDevice(fn: FunctionDescription): FunctionDescription {
-    return (fn.behindVmd === undefined ? undefined : this.ids.get(fn.behindVmd)) ?? fn;
+    return (fn.behindVmd === undefined ? undefined : this.byId(fn.behindVmd)) ?? fn;
   }
 
   /**
@@ -125,51 +145,43 @@ export class Topology {
     return fn.multifunction ?? this.slot(fn).some((other) => other !== fn && other.virtualFunction === undefined);
   }
 
-  private know(fn: FunctionDescription): void {
-    this.ids.set(fn.id, fn);
-    if (fn.virtualFunction !== undefined) append(this.virtual, fn.virtualFunction.of, fn);
+  private busesBelow(bridge: FunctionDescription): readonly Bus[] {
+    return this.places.get(bridge.id)?.busesBelow ?? NOBODY;
   }
 
-  /** Puts every function on its bus; returns the root buses. */
-  private placeAll(): Bus[] {
+  /** The bridge above, where that is another function and not virtual; a virtual function among those of its physical one. */
+  private relate(place: Place): void {
+    const { upstream, virtualFunction } = place.fn;
+    const above = upstream === null ? undefined : this.places.get(upstream);
+    if (above && above !== place && above.fn.virtualFunction === undefined) place.above = above;
+    const physical = virtualFunction && this.places.get(virtualFunction.of);
+    if (physical) (physical.virtual ??= []).push(place.fn);
+  }
+
+  /** Puts every function on its bus, after the bridge above it; returns the root buses. */
+  private placeAll(places: readonly Place[]): Bus[] {
     const roots = new Map<number, Bus>();
     const extra = new Map<Bus, Bus[]>();
-    const parents = this.soundParents();
-    for (const fn of topDown(this.host.functions, parents)) this.place(fn, this.busBelow(fn, parents.get(fn.id), roots));
-    for (const fn of this.host.functions) {
-      if (fn.virtualFunction === undefined) continue;
-      const physical = this.physicalFunction(fn);
-      const home = physical && this.busOf.get(physical.id);
-      this.place(fn, home === undefined ? this.busBelow(fn, parents.get(fn.id), roots) : sameOrExtra(home, fn, extra));
+    const waiting: Place[] = [];
+    for (const place of places) {
+      if (place.fn.virtualFunction !== undefined) continue;
+      for (let at: Place | null = place; at !== null && at.bus === null; at = at.above) waiting.push(at);
+      for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) put(next, busBelow(next, roots));
     }
-    const buses = new Set(this.busOf.values());
+    for (const place of places) {
+      if (place.fn.virtualFunction === undefined) continue;
+      const home = this.places.get(place.fn.virtualFunction.of)?.bus;
+      put(place, home ? sameOrExtra(home, place.fn, extra) : busBelow(place, roots));
+    }
+    const buses = new Set<Bus>();
+    for (const place of places) buses.add(place.bus!);
     for (const bus of buses) this.sortBus(bus);
     return [...roots.values()];
   }
 
-  private place(fn: FunctionDescription, bus: Bus): void {
-    this.busOf.set(fn.id, bus);
-    bus.functions.push(fn);
-  }
-
-  /** The bus of a function's number below a bridge, or the root bus of that number; made when it is the first there. */
-  private busBelow({ address: { segment, bus: number } }: FunctionDescription, bridge: FunctionDescription | undefined, roots: Map<number, Bus>): Bus {
-    if (bridge === undefined) {
-      const key = segment * 0x100 + number;
-      const root = roots.get(key) ?? newBus(segment, number, null, null);
-      roots.set(key, root);
-      return root;
-    }
-    const known = this.busesBelow.get(bridge.id)?.find((bus) => bus.number === number);
-    if (known) return known;
-    const bus = newBus(segment, number, bridge, this.busOf.get(bridge.id)!);
-    append(this.busesBelow, bridge.id, bus);
-    return bus;
-  }
-
   /** Ascending, and its slots with more than one function; of functions that claim one address only the first counts. */
   private sortBus(bus: Bus): void {
-    bus.functions.sort((a, b) => devfnOf(a.address) - devfnOf(b.address));
+    if (!isAscending(bus.functions)) bus.functions.sort((a, b) => devfnOf(a.address) - devfnOf(b.address));
     let slot: FunctionDescription[] = [];
     for (const fn of bus.functions) {
       const devfn = devfnOf(fn.address);
@@ -177,24 +189,9 @@ export class Topology {
       if (last !== undefined && devfnOf(last.address) === devfn) continue;
       if (last === undefined || devfnOf(last.address) >> 3 !== devfn >> 3) slot = [];
       slot.push(fn);
-      if (slot.length === 2) this.slots.set(slot[0]!.id, slot);
-      if (slot.length >= 2) this.slots.set(fn.id, slot);
+      if (slot.length === 2) this.places.get(slot[0]!.id)!.slot = slot;
+      if (slot.length >= 2) this.places.get(fn.id)!.slot = slot;
     }
-  }
-
-  /**
-   * The bridge above each function that is not virtual. A bridge that is not described, is no bridge or stands below itself counts as
-   * none: the function is then on a root bus.
-   */
-  private soundParents(): Map<SubjectId, FunctionDescription> {
-    const parents = new Map<SubjectId, FunctionDescription>();
-    for (const fn of this.host.functions) {
-      const above = fn.upstream === null ? undefined : this.ids.get(fn.upstream);
-      if (above && above !== fn && above.virtualFunction === undefined) parents.set(fn.id, above);
-    }
-    const sound = new Set<SubjectId>();
-    for (const fn of this.host.functions) cutLoop(fn, parents, sound);
-    return parents;
   }
 
   /** Worked out when first asked for, from the leaves upwards. */
@@ -211,59 +208,71 @@ export class Topology {
     return (this.seen = seen);
   }
 
-  private enumerate(): FunctionDescription[] {
-    const found: FunctionDescription[] = [];
-    const late: FunctionDescription[] = [];
+  private enumerate(places: readonly Place[]): FunctionDescription[] {
+    const found: Place[] = [];
     const pending = [...this.rootBuses].reverse();
     for (let bus = pending.pop(); bus !== undefined; bus = pending.pop()) {
       const below: Bus[] = [];
-      for (const fn of bus.functions) {
-        if (fn.virtualFunction === undefined) found.push(fn);
-        below.push(...(this.busesBelow.get(fn.id) ?? []));
+      for (const { id } of bus.functions) {
+        const place = this.places.get(id)!;
+        if (place.fn.virtualFunction === undefined) found.push(place);
+        if (place.busesBelow !== null) below.push(...place.busesBelow);
       }
       pending.push(...below.reverse());
     }
-    for (const fn of found) late.push(...this.virtualFunctions(fn));
-    const listed = new Set([...found, ...late]);
-    return [...found, ...late, ...this.host.functions.filter((fn) => !listed.has(fn))];
+    for (const { virtual } of [...found]) for (const { id } of virtual ?? NOBODY) found.push(this.places.get(id)!);
+    found.forEach((place, order) => (place.order = order));
+    for (const place of places) if (place.order === NOT_YET) place.order = found.push(place) - 1; // virtual functions of nobody
+    return found.map(({ fn }) => fn);
   }
 }
 
-const newBus = (segment: number, number: number, bridge: FunctionDescription | null, parent: Bus | null): Bus => ({ segment, number, bridge, parent, functions: [] });
+const newBus = (segment: number, number: number, bridge: FunctionDescription | null, parent: Bus | null): Bus =>
+  ({ segment, number, bridge, parent, upstream: bridge ?? parent?.upstream ?? null, functions: [] });
+
+function put(place: Place, bus: Bus): void {
+  place.bus = bus;
+  bus.functions.push(place.fn);
+}
+
+/** As most descriptions list them. */
+const isAscending = (functions: readonly FunctionDescription[]): boolean =>
+  functions.every((fn, i) => i === 0 || devfnOf(functions[i - 1]!.address) <= devfnOf(fn.address));
+
+function numbered(buses: readonly Bus[] | null | undefined, number: number): Bus | undefined {
+  for (const bus of buses ?? NOBODY) if (bus.number === number) return bus;
+  return undefined;
+}
+
+/** The bus of a function's number below the bridge above it, or the root bus of that number; made when it is the first there. */
+function busBelow({ fn: { address: { segment, bus: number } }, above }: Place, roots: Map<number, Bus>): Bus {
+  if (above === null) {
+    const key = segment * 0x100 + number;
+    const root = roots.get(key) ?? newBus(segment, number, null, null);
+    roots.set(key, root);
+    return root;
+  }
+  const known = numbered(above.busesBelow, number);
+  if (known) return known;
+  const bus = newBus(segment, number, above.fn, above.bus);
+  if (above.busesBelow === null) above.busesBelow = [bus];
+  else above.busesBelow.push(bus);
+  return bus;
+}
 
 /** The physical function's bus, or the SR-IOV bus beside it that the virtual function's number names. */
 function sameOrExtra(home: Bus, { address: { bus: number } }: FunctionDescription, extra: Map<Bus, Bus[]>): Bus {
   if (home.number === number) return home;
-  const known = extra.get(home)?.find((bus) => bus.number === number);
+  const known = numbered(extra.get(home), number);
   if (known) return known;
   const bus = newBus(home.segment, number, null, home);
   append(extra, home, bus);
   return bus;
 }
 
-/** Climbs from `fn` to something known to end at a root; where the way comes back to itself, it is cut. */
-function cutLoop(fn: FunctionDescription, parents: Map<SubjectId, FunctionDescription>, sound: Set<SubjectId>): void {
-  const path = new Set<SubjectId>();
-  let at: FunctionDescription | undefined = fn;
-  while (at && !sound.has(at.id)) {
-    if (path.has(at.id)) {
-      parents.delete(at.id);
-      break;
-    }
-    path.add(at.id);
-    at = parents.get(at.id);
-  }
-  for (const id of path) sound.add(id);
-}
-
-/** Functions that are not virtual, each after the bridge above it. */
-function topDown(functions: readonly FunctionDescription[], parents: ReadonlyMap<SubjectId, FunctionDescription>): Set<FunctionDescription> {
-  const done = new Set<FunctionDescription>();
-  for (const fn of functions) {
-    if (fn.virtualFunction !== undefined) continue;
-    const chain: FunctionDescription[] = [];
-    for (let at: FunctionDescription | undefined = fn; at && !done.has(at); at = parents.get(at.id)) chain.push(at);
-    for (let last = chain.pop(); last !== undefined; last = chain.pop()) done.add(last);
-  }
-  return done;
+/** Climbs from a place to where an earlier climb has been, or to a root; where the way comes back to itself, it is cut. */
+function cutLoop(place: Place, climb: number): void {
+  let at: Place | null = place;
+  for (; at !== null && at.climb === NOT_YET; at = at.above) at.climb = climb;
+  if (at !== null && at.climb === climb) at.above = null;
 }

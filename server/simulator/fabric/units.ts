@@ -20,7 +20,7 @@ const AMD_LISTS_WHAT_STANDS_BEHIND_THE_UNIT = true;
  * decides, and the unit that includes the rest of the segment is asked last (VTD-01). A virtual function has the unit of its physical
  * function (PCIE-03), what is behind a VMD endpoint has the endpoint's (ALI-02).
  */
-export function assignUnits(topology: Topology, units: readonly IommuDescription[]): UnitMap {
+export function assignUnits(topology: Topology, units: readonly IommuDescription[]): Map<SubjectId, IommuDescription> {
   const listed = new Map<SubjectId, number>();
   units.forEach((unit, position) => {
     if (unit.covers === 'rest') return;

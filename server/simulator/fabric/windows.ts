@@ -79,11 +79,11 @@ export class AddressMap {
   /** From the leaves upwards: what a bridge has to pass is what its children decode and pass. */
   private computeWindows(): void {
     const needs = new Map<SubjectId, Hulls>();
-    for (const fn of [...this.topology.functions].reverse()) {
+    for (const fn of this.topology.functions.toReversed()) {
       const below = needs.get(fn.id);
-      const windows = fn.windows.length > 0 ? fn.windows : below === undefined ? [] : computed(below);
+      const windows = fn.windows.length > 0 || below === undefined ? fn.windows : computed(below);
       if (windows.length > 0) this.bridgeWindows.set(fn.id, windows.map((window) => window.range));
-      const above = this.topology.upstream(fn);
+      const above = windows.length > 0 || fn.bars.length > 0 ? this.topology.upstream(fn) : null;
       if (above === null) continue;
       let hulls = needs.get(above.id);
       if (hulls === undefined) needs.set(above.id, (hulls = { plain: null, prefetchable: null }));

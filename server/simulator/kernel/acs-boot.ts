@@ -60,6 +60,10 @@ const BROKEN_SOURCE_VALIDATION = { vendor: 0x111d, devices: [0x80b5, 0x8090] };
 /** ACE-03: translation blocking is never switched on before. */
 const BLOCKS_TRANSLATED_SINCE = 5009;
 
+/** Most functions are endpoints with nothing about ACS to remember. */
+const NO_CAPABILITY: AcsState = { capability: null, control: 0, quirkEnabled: false, unknown: false, origin: 'as firmware left it' };
+const UNKNOWN_CAPABILITY: AcsState = { ...NO_CAPABILITY, unknown: true };
+
 const INTEL = 0x8086;
 
 /** AQE-01: the bridge to the chipset's bus, by which its registers are found. */
@@ -71,13 +75,15 @@ const isIntelSpt = (fn: FunctionDescription): boolean => fn.ids?.vendor === INTE
 /** @returns the state of every function. */
 export function bootAcs(topology: Topology, context: AcsBootContext): BootAcs {
   const boot = new AcsBoot(topology, context);
-  const states = new Map(topology.functions.map((fn): [SubjectId, AcsState] => [fn.id, boot.stateOf(fn)]));
+  const states = new Map<SubjectId, AcsState>();
+  for (const fn of topology.functions) states.set(fn.id, boot.stateOf(fn));
   return { states, messages: [...context.parameters.messages, ...boot.messages] };
 }
 
 /** Functions below an external-facing port: Linux trusts none of them (DOM-22). */
 export function untrustedFunctions(topology: Topology): ReadonlySet<SubjectId> {
   const untrusted = new Set<SubjectId>();
+  if (!topology.functions.some((fn) => fn.externalFacing)) return untrusted;
   for (const fn of topology.functions) {
     const above = topology.upstream(fn);
     if (above !== null && (above.externalFacing || untrusted.has(above.id))) untrusted.add(fn.id);
@@ -125,7 +131,8 @@ class AcsBoot {
     if (quirkRuns) this.say(fn, quirkEnabled ? 'Intel PCH root port ACS workaround enabled' : 'Failed to enable Intel PCH ACS quirk');
     const { disableRedirect } = this.context.parameters;
     if (fn.acs === 'none' && requestFor(this.topology, fn, disableRedirect)) this.say(fn, 'cannot disable ACS redirect for this hardware as it does not have ACS capabilities');
-    return { capability: null, control: 0, quirkEnabled, unknown: fn.acs === 'unknown', origin: 'as firmware left it' };
+    const state = fn.acs === 'unknown' ? UNKNOWN_CAPABILITY : NO_CAPABILITY;
+    return quirkEnabled ? { ...state, quirkEnabled } : state;
   }
 
   /** ACS-10. */

@@ -37,6 +37,10 @@ export const acsText = (bits: number): string => BIT_NAMES.filter(([, bit]) => b
 
 const verdict = (isolates: AcsVerdict['isolates'], fact: string, ...rules: string[]): AcsVerdict => ({ isolates, fact, rules });
 
+/** What most functions of a host have for an answer. */
+const ALONE = verdict(true, 'has no other function beside it to reach', 'ACS-05');
+const WITHOUT = { 'ACS-04': verdict(false, 'has no ACS capability', 'ACS-04', 'ACS-07'), 'ACS-05': verdict(false, 'has no ACS capability', 'ACS-05', 'ACS-07') } as const;
+
 /** Answers for the functions of one host, each worked out once. */
 export class AcsQuestions {
   private readonly verdicts = new Map<FunctionDescription, AcsVerdict>();
@@ -51,6 +55,11 @@ export class AcsQuestions {
     let known = this.verdicts.get(fn);
     if (known === undefined) this.verdicts.set(fn, (known = this.byQuirk(fn) ?? this.byOverride(fn) ?? this.byCapability(fn)));
     return known;
+  }
+
+  /** Of all others it is known whether they isolate, without having to ask. */
+  hasUnknown({ type, acs }: FunctionDescription): boolean {
+    return type === 'unknown' || acs === 'unknown';
   }
 
   private state(fn: FunctionDescription): AcsState {
@@ -107,7 +116,7 @@ export class AcsQuestions {
     if (NEVER_ISOLATE.has(fn.type)) return verdict(false, `is a ${typeText(fn)}, which never isolates`, 'ACS-03');
     if (PORTS.has(fn.type)) return this.byFlags(fn, 'ACS-04');
     // What is left are the types of ACS-05. ACS-06 lets every other type pass: PCIe has none, and a description can say none.
-    if (!this.topology.isMultifunction(fn)) return verdict(true, 'has no other function beside it to reach', 'ACS-05');
+    if (!this.topology.isMultifunction(fn)) return ALONE;
     return this.byFlags(fn, 'ACS-05');
   }
 
@@ -118,10 +127,10 @@ export class AcsQuestions {
   }
 
   /** ACS-08: bits that the capability lacks are taken as always in force; no capability at all is the opposite (ACS-07). */
-  private byFlags(fn: FunctionDescription, rule: string): AcsVerdict {
+  private byFlags(fn: FunctionDescription, rule: keyof typeof WITHOUT): AcsVerdict {
     const { capability, control, unknown, origin } = this.state(fn);
     if (unknown) return verdict('unknown', 'has an ACS capability or not: nobody knows', rule);
-    if (capability === null) return verdict(false, 'has no ACS capability', rule, 'ACS-07');
+    if (capability === null) return WITHOUT[rule];
     const missing = REQUIRED_ACS & capability & ~control;
     return missing === 0
       ? verdict(true, `has ACS ${acsText(REQUIRED_ACS & capability)} on, ${origin}`, rule, 'ACS-08')

@@ -2,6 +2,7 @@
 import type { FunctionDescription } from '../description.js';
 import type { AliasKnowledge } from '../fabric/aliases.js';
 import { isPcie } from '../fabric/function-type.js';
+import { groupBy } from '../fabric/multimap.js';
 import { devfnOf, devfnText } from '../fabric/pci-address.js';
 import type { Topology } from '../fabric/topology.js';
 import { listsId, type IdEntry } from './quirk-ids.js';
@@ -52,9 +53,11 @@ const TRANSLATION_BELOW: readonly (readonly [vendor: number, device: number])[] 
 const isListed = (fn: FunctionDescription, list: readonly (readonly [vendor: number, device: number])[]): boolean =>
   fn.ids !== undefined && list.some(([vendor, device]) => fn.ids!.vendor === vendor && fn.ids!.device === device);
 
+const QUIRKS_BY_VENDOR = groupBy(DMA_ALIAS_QUIRKS, ({ vendor }) => vendor);
+
 function quirkFor({ ids }: FunctionDescription): DmaAliasQuirk | undefined {
   if (ids === undefined) return undefined;
-  return DMA_ALIAS_QUIRKS.find((quirk) => quirk.vendor === ids.vendor && listsId(quirk.devices, ids.device)
+  return QUIRKS_BY_VENDOR.get(ids.vendor)?.find((quirk) => listsId(quirk.devices, ids.device)
     && (quirk.subsystems?.some(([vendor, device]) => vendor === ids.subsystemVendor && device === ids.subsystemDevice) ?? true));
 }
 
@@ -63,6 +66,7 @@ const LAST_DEVFN = 0xff;
 
 /** What Linux knows of the functions of one host; what firmware or the description adds (ALQ-09) counts like a quirk. */
 export class KernelAliases implements AliasKnowledge {
+  /** Of functions that have aliases. */
   private readonly known = new Map<FunctionDescription, readonly number[]>();
 
   /** `all256`: before 5.6 the last devfn of a bus was never looked at. */
@@ -72,8 +76,10 @@ export class KernelAliases implements AliasKnowledge {
   ) {}
 
   devfns(fn: FunctionDescription): readonly number[] {
+    const quirk = quirkFor(fn);
+    if (quirk === undefined && fn.extraAliases.length === 0) return NOTHING;
     let devfns = this.known.get(fn);
-    if (devfns === undefined) this.known.set(fn, (devfns = this.find(fn)));
+    if (devfns === undefined) this.known.set(fn, (devfns = this.find(fn, quirk)));
     return devfns;
   }
 
@@ -96,9 +102,9 @@ export class KernelAliases implements AliasKnowledge {
     return `Enabling fixed DMA alias to ${devfnText(devfns[0]!)}`;
   }
 
-  private find(fn: FunctionDescription): readonly number[] {
-    const quirk = quirkFor(fn)?.devfns(devfnOf(fn.address)) ?? NOTHING;
-    const all = fn.extraAliases.length === 0 ? quirk : [...new Set([...quirk, ...fn.extraAliases])].sort((a, b) => a - b);
+  private find(fn: FunctionDescription, quirk: DmaAliasQuirk | undefined): readonly number[] {
+    const devfns = quirk?.devfns(devfnOf(fn.address)) ?? NOTHING;
+    const all = fn.extraAliases.length === 0 ? devfns : [...new Set([...devfns, ...fn.extraAliases])].sort((a, b) => a - b);
     return this.all256 ? all : all.filter((devfn) => devfn !== LAST_DEVFN);
   }
 }

@@ -20,6 +20,9 @@ export class ClassicGrouping implements GroupingAlgorithm {
   /** By bridge: the nearest function on its way to the root, itself included, that does not isolate; null = the path is clean (ACS-09). */
   private readonly causes = new Map<SubjectId, FunctionDescription | null>();
   private readonly portReasons = new Map<FunctionDescription, GroupReason>();
+  /** By devfn: the search that has seen it last. GRP-08 looks at each devfn once, and there is a search for every function. */
+  private readonly seen = new Uint32Array(256);
+  private search = 0;
 
   constructor(private readonly view: GroupingView) {
     for (const fn of view.topology.functions) {
@@ -43,8 +46,8 @@ export class ClassicGrouping implements GroupingAlgorithm {
       if (this.view.hasGroup(bridge)) return { joins: bridge, reasons: [...reasons, this.blame(cause)] };
       top = bridge;
     }
-    const seen = new Set<number>();
-    const relative = this.aliasGroup(top, seen) ?? this.functionGroup(top, seen); // GRP-08
+    this.search++;
+    const relative = this.aliasGroup(top) ?? this.functionGroup(top); // GRP-08
     if (relative !== null) return { joins: relative.found, reasons: relative.reason === null ? reasons : [...reasons, relative.reason] };
     return { joins: null, reasons: [...reasons, ...this.cleanPath(top), OWN_GROUP] }; // GRP-07
   }
@@ -61,25 +64,25 @@ export class ClassicGrouping implements GroupingAlgorithm {
   }
 
   /** GRP-05: the group of `fn`, or of a function on its bus that is its DMA alias, directly or in turn. */
-  private aliasGroup(fn: FunctionDescription, seen: Set<number>): Relative | null {
+  private aliasGroup(fn: FunctionDescription): Relative | null {
     const devfn = devfnOf(fn.address);
-    if (seen.has(devfn)) return null;
-    seen.add(devfn);
+    if (this.seen[devfn] === this.search) return null;
+    this.seen[devfn] = this.search;
     if (this.view.hasGroup(fn)) return { found: fn, reason: null };
     for (const other of this.view.peers.of(fn)) {
-      const relative = this.aliasGroup(other, seen) ?? this.functionGroup(other, seen);
+      const relative = this.aliasGroup(other) ?? this.functionGroup(other);
       if (relative !== null) return { found: relative.found, reason: relative.reason ?? quirkAlias(fn, other) };
     }
     return null;
   }
 
   /** GRP-06: the group of a sibling in the slot, where neither isolates. */
-  private functionGroup(fn: FunctionDescription, seen: Set<number>): Relative | null {
+  private functionGroup(fn: FunctionDescription): Relative | null {
     const { topology, acs } = this.view;
     if (!topology.isMultifunction(fn) || this.isolates(fn)) return null;
     for (const other of topology.slot(fn)) {
       if (other === fn || this.isolates(other)) continue;
-      const relative = this.aliasGroup(other, seen);
+      const relative = this.aliasGroup(other);
       if (relative !== null) return { found: relative.found, reason: relative.reason ?? slotSibling(fn, acs.of(fn), other, acs.of(other)) };
     }
     return null;

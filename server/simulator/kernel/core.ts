@@ -45,6 +45,8 @@ export interface DriverListener {
   bound?(device: Device, driver: string): void;
   /** ADD_DEVICE: a device has joined a group that was there already (OLD-06). */
   joined?(device: Device): void;
+  /** Somebody wants to bind a driver. @throws Refusal while the remove of the old one waits, with the device's lock in its hand (VFG-23) */
+  locked?(device: Device): void;
   /** The driver's remove, before it lets go. @throws Refusal when it would wait for its user (VFG-23) */
   remove?(device: Device, driver: string): void;
 }
@@ -167,6 +169,9 @@ export interface NestedDomain {
   check(device: Device): void;
   entryFor(device: Device): DeviceEntry;
   attachDevice(device: Device): void;
+  detachDevice(device: Device): void;
+  /** What entries say of the parent is not what they said before. */
+  parentChanged(): void;
   /** What both stages together map, in the order of the user's addresses. */
   mappings(limit: number): { readonly runs: readonly MappedRun[]; readonly total: number };
   readonly aperture: AddressRange<Iova>;

@@ -1,5 +1,6 @@
 /** The kernel's devices, made from the description of a host. */
 import type { FunctionDescription, HostDescription, MediatedDeviceDescription, PlatformDeviceDescription, SubjectId } from '../description.js';
+import { indexBy } from '../fabric/multimap.js';
 import { addressText } from '../fabric/pci-address.js';
 import type { IommuUnit } from '../hardware/architecture.js';
 import type { Device, ReservedRegion } from './core.js';
@@ -16,16 +17,23 @@ export interface DeviceFacts {
 
 /** All devices that exist at boot: functions, platform devices. No driver yet, and in no group. */
 export function bootDevices(host: HostDescription, facts: DeviceFacts): Device[] {
-  const byId = new Map(host.functions.map((description) => [description.id, description]));
+  const physical = physicalFunctions(host.functions);
   return [
-    ...host.functions.map((description) => pciDevice(description, pasidBits(description, byId), facts)),
+    ...host.functions.map((description) => pciDevice(description, pasidBits(description, physical), facts)),
     ...host.platformDevices.map((description) => platformDevice(description, facts)),
   ];
 }
 
+/** Those that have virtual ones. */
+function physicalFunctions(functions: readonly FunctionDescription[]): ReadonlyMap<SubjectId, FunctionDescription> {
+  const named = new Set<SubjectId>();
+  for (const { virtualFunction } of functions) if (virtualFunction !== undefined) named.add(virtualFunction.of);
+  return indexBy(functions.filter(({ id }) => named.has(id)), ({ id }) => id);
+}
+
 /** PAS-11: virtual functions use the capability of their physical function. */
-const pasidBits = (description: FunctionDescription, byId: ReadonlyMap<SubjectId, FunctionDescription>): number =>
-  (byId.get(description.virtualFunction?.of ?? '') ?? description).pasidBits;
+const pasidBits = (description: FunctionDescription, physical: ReadonlyMap<SubjectId, FunctionDescription>): number =>
+  (physical.get(description.virtualFunction?.of ?? '') ?? description).pasidBits;
 
 function pciDevice(description: FunctionDescription, bits: number, facts: DeviceFacts): Device {
   const name = addressText(description.address);

@@ -14,11 +14,13 @@ export class DriverCore {
     private readonly log: string[],
   ) {}
 
-  /** `echo ADDR > drivers/DRIVER/bind`. @throws Refusal ENODEV, EBUSY, what the driver's probe said, or 'BUG' */
+  /** `echo ADDR > drivers/DRIVER/bind`. @throws Refusal ENODEV, EBUSY, what the driver's probe said, VFG-23 while it would wait, or 'BUG' */
   bind(device: Device, driver: string): void {
     if (device.driverOverride !== null && device.driverOverride !== driver) {
       throw new Refusal('ENODEV', 'OWN-21', `driver_override of ${device.name} is ${device.driverOverride}, so ${driver} does not match it`, [device.subject]);
     }
+    // Up to 5.13 the driver is looked at before the device is locked.
+    if (this.profile.bindAnswer === 'probe') for (const listener of this.listeners) listener.locked?.(device);
     if (device.driver !== null) {
       const errno = this.profile.bindAnswer === 'ENODEV' ? 'ENODEV' : 'EBUSY';
       throw new Refusal(errno, 'OWN-21', `${device.name} is bound to ${device.driver} already`, [device.subject]);

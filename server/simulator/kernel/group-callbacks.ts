@@ -6,6 +6,7 @@ import type { FunctionDescription, IommuArchitectureName, IommuDescription, Plat
 import { bridgeAlias } from '../fabric/aliases.js';
 import { append } from '../fabric/multimap.js';
 import type { Topology } from '../fabric/topology.js';
+import type { UnitMap } from '../fabric/units.js';
 import type { GroupReason } from '../report.js';
 import { matchAcpiDevice } from './acpi-devices.js';
 import { GROUP_PER_DEVICE, sharesByDriver } from './group-reasons.js';
@@ -157,6 +158,8 @@ export function groupName({ unit, streamIds: [first] }: Candidate): string | nul
   return unit.idGroups?.find(({ ids }) => ids.includes(first))?.name ?? null;
 }
 
+const NO_NUMBERS: ReadonlySet<number> = new Set();
+
 /** The drivers' callbacks over all devices of a host that have a unit, whether they have a group already or not. */
 export class GroupCallbacks {
   private readonly byKey = new Map<string, Candidate[]>();
@@ -179,7 +182,7 @@ export class GroupCallbacks {
     const admission = callback.admits?.(candidate, this.context, owner) ?? null;
     if (admission?.message !== undefined) log(`${candidate.logName}: ${admission.message}`);
     if (admission !== null && 'errno' in admission) return { kind: 'refused', refusal: admission };
-    const numbers = new Set(this.keysOf(candidate).flatMap((key) => this.groupByKey(key, groupOf) ?? []));
+    const numbers = callback.keys === undefined ? NO_NUMBERS : new Set(this.keysOf(candidate).flatMap((key) => this.groupByKey(key, groupOf) ?? []));
     if (numbers.size > 1) return { kind: 'refused', refusal: { errno: 'EINVAL', why: `it shares ${callback.shared} with devices of different groups, and groups are never merged` } };
     const [group] = numbers;
     if (group !== undefined) return { kind: 'joins', group, reason: sharesByDriver(callback.shared ?? '', callback.rules) };
@@ -187,10 +190,11 @@ export class GroupCallbacks {
     return { kind: 'new', reason: { ...GROUP_PER_DEVICE, rules: callback.rules } };
   }
 
-  /** GRD-05: a DART's driver keeps one configuration for a group, of one DART. @param units of the members of the group that topology found */
-  objects({ unit, logName }: Candidate, units: Iterable<SubjectId>, log: (line: string) => void): GroupRefusal | null {
-    if (CALLBACKS[unit.architecture].staysInUnit !== true || [...units].every((id) => id === unit.id)) return null;
-    log(`${logName}: Failed to merge DART IOMMU groups.`);
+  /** GRD-05: a DART's driver keeps one configuration for a group, of one DART. @param members of the group that topology found */
+  objects(candidate: Candidate, members: readonly SubjectId[], units: UnitMap, log: (line: string) => void): GroupRefusal | null {
+    const { unit } = candidate;
+    if (CALLBACKS[unit.architecture].staysInUnit !== true || members.every((id) => units.get(id) === unit)) return null;
+    log(`${candidate.logName}: Failed to merge DART IOMMU groups.`);
     return { errno: 'EINVAL', why: 'topology puts it into a group of another DART' };
   }
 

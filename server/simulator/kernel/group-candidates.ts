@@ -1,13 +1,14 @@
 /** Whose group the kernel asks for at boot, in which order, behind which unit, and why nobody asks for that of the others. */
 import type { FunctionDescription, HostDescription, IommuDescription, PlatformDeviceDescription, SubjectId } from '../description.js';
 import type { AliasKnowledge } from '../fabric/aliases.js';
-import { streamIds, withIdMaps } from '../fabric/id-maps.js';
-import { groupBy } from '../fabric/multimap.js';
+import { followIdMaps, streamIds } from '../fabric/id-maps.js';
+import { groupBy, indexBy } from '../fabric/multimap.js';
 import { addressText } from '../fabric/pci-address.js';
 import type { Topology } from '../fabric/topology.js';
 import { assignUnits, type UnitMap } from '../fabric/units.js';
 import type { HostReport } from '../report.js';
 import type { Candidate } from './group-callbacks.js';
+import type { GroupRefusal } from './grouping.js';
 import { groupsFormAtDriverProbe } from './iommu-detection.js';
 import type { KernelProfile } from './profile.js';
 
@@ -22,14 +23,16 @@ export interface CandidateContext {
 
 /** The unit of each function and platform device. */
 export function unitsOfDevices({ host, topology, aliases, active, profile }: CandidateContext): UnitMap {
-  const units = new Map([...withIdMaps(topology, active, assignUnits(topology, active), aliases), ...platformUnits(host, active)]);
+  const units = assignUnits(topology, active);
+  followIdMaps(topology, active, units, aliases);
+  for (const [device, unit] of platformUnits(host, active)) units.set(device, unit);
   if (!profile.vmdAliases) for (const fn of topology.functions) if (fn.behindVmd !== undefined) units.delete(fn.id);
   return units;
 }
 
 /** GRD-20: the unit that a device names; GRD-22: one that names units of two drivers has none (EINVAL). */
 function platformUnits(host: HostDescription, active: readonly IommuDescription[]): Map<SubjectId, IommuDescription> {
-  const byId = new Map(active.map((unit) => [unit.id, unit]));
+  const byId = indexBy(active, ({ id }) => id);
   return new Map(host.platformDevices.flatMap((device): [SubjectId, IommuDescription][] => {
     const unit = byId.get(device.iommu ?? '') ?? active.find(({ covers }) => covers !== 'rest' && covers.includes(device.id));
     return unit === undefined || namesTwoDrivers(device, unit, byId) ? [] : [[device.id, unit]];
@@ -42,16 +45,40 @@ const namesTwoDrivers = ({ furtherIommus = [] }: PlatformDeviceDescription, { ar
 /** Drivers that look at stream IDs at all. */
 const USES_STREAM_IDS: ReadonlySet<IommuDescription['architecture']> = new Set(['smmuv2', 'smmuv3', 'dart', 'mediatek', 'tegra-smmu']);
 
+const NO_STREAMS: readonly number[] = [];
+
+/** A function; few are ever named in the log. */
+class FunctionCandidate implements Candidate {
+  readonly id: SubjectId;
+  readonly device: Candidate['device'];
+
+  constructor(private readonly fn: FunctionDescription, readonly unit: IommuDescription, readonly streamIds: readonly number[]) {
+    this.id = fn.id;
+    this.device = { kind: 'pci', fn };
+  }
+
+  get name(): string {
+    return this.fn.name;
+  }
+
+  get logName(): string {
+    return `pci ${addressText(this.fn.address)}`;
+  }
+}
+
 /** All devices with a unit: platform devices as described, then functions in the order in which they are found. */
 export function candidates({ host, topology, aliases }: CandidateContext, units: UnitMap): Candidate[] {
-  const platform = host.platformDevices.filter(({ id }) => units.has(id)).map((description): Candidate => ({
-    id: description.id, name: description.name, logName: `platform ${description.name}`, device: { kind: 'platform', description }, unit: units.get(description.id)!, streamIds: description.streamIds,
-  }));
-  const functions = topology.functions.filter(({ id }) => units.has(id)).map((fn): Candidate => {
-    const unit = units.get(fn.id)!;
-    return { id: fn.id, name: fn.name, logName: `pci ${addressText(fn.address)}`, device: { kind: 'pci', fn }, unit, streamIds: USES_STREAM_IDS.has(unit.architecture) ? streamIds(topology, fn, unit, aliases) : [] };
-  });
-  return [...platform, ...functions];
+  const all: Candidate[] = [];
+  for (const description of host.platformDevices) {
+    const { id, name, streamIds } = description;
+    const unit = units.get(id);
+    if (unit !== undefined) all.push({ id, name, logName: `platform ${name}`, device: { kind: 'platform', description }, unit, streamIds });
+  }
+  for (const fn of topology.functions) {
+    const unit = units.get(fn.id);
+    if (unit !== undefined) all.push(new FunctionCandidate(fn, unit, USES_STREAM_IDS.has(unit.architecture) ? streamIds(topology, fn, unit, aliases) : NO_STREAMS));
+  }
+  return all;
 }
 
 const BRIDGE_CLASS = 0x0604;
@@ -98,20 +125,29 @@ export function probeOrder(all: readonly Candidate[], { host, active, profile }:
   return { order: [...byRank.keys()].sort((a, b) => a - b).flatMap((key) => byRank.get(key)!), waiting };
 }
 
-/** Devices behind no unit. @param units of those in use @param failures units that gave up, with the device that it was about */
-export function withoutUnit(context: CandidateContext, units: UnitMap, failures: ReadonlyMap<IommuDescription, string>): HostReport['ungrouped'] {
+/** What ended a unit's scan of the bus. */
+export interface FailedScan {
+  /** By name. */
+  readonly device: string;
+  readonly errno: GroupRefusal['errno'];
+}
+
+/** Devices behind no unit. @param units of those in use @param failures units that gave up */
+export function withoutUnit(context: CandidateContext, units: UnitMap, failures: ReadonlyMap<IommuDescription, FailedScan>): HostReport['ungrouped'] {
   const { host, active } = context;
+  const ungrouped = [...host.functions, ...host.platformDevices].filter(({ id }) => !units.has(id));
+  if (ungrouped.length === 0) return [];
   const described = unitsOfDevices({ ...context, active: host.iommus });
   const usual = host.iommus.length === 0 ? 'the host has no IOMMU' : active.length === 0 ? 'the IOMMU is switched off on the command line or in the kernel' : 'no IOMMU unit covers it';
-  const byId = new Map(host.iommus.map((unit) => [unit.id, unit]));
+  const byId = indexBy(host.iommus, ({ id }) => id);
   const why = (device: FunctionDescription | PlatformDeviceDescription): string => {
     const unit = described.get(device.id);
     if (unit?.withoutDriver === true) return `${unit.name} has no driver in this kernel: a driver that binds to the device is asked to come again (EPROBE_DEFER), and when the waiting ends it goes on without an IOMMU`; // GRD-22
-    const failedFor = unit === undefined ? undefined : failures.get(unit);
-    if (failedFor !== undefined) return `the driver of ${unit!.name} gave up: it could find no group for ${failedFor} (EINVAL), and such an error ends the registration of the unit`; // GRL-07
+    const failed = unit === undefined ? undefined : failures.get(unit);
+    if (failed !== undefined) return `the driver of ${unit!.name} gave up: it could find no group for ${failed.device} (${failed.errno}), and such an error ends the registration of the unit`; // GRL-07
     const named = 'streamIds' in device ? byId.get(device.iommu ?? '') : undefined;
     if ('streamIds' in device && named !== undefined && namesTwoDrivers(device, named, byId)) return 'it names IOMMU units of two drivers, which the kernel refuses (EINVAL)'; // GRD-22
     return usual;
   };
-  return [...host.functions, ...host.platformDevices].filter(({ id }) => !units.has(id)).map((device) => ({ device: device.id, why: why(device) }));
+  return ungrouped.map((device) => ({ device: device.id, why: why(device) }));
 }

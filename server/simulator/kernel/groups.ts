@@ -3,7 +3,7 @@
  */
 import type { FunctionDescription, GroupingName, HostDescription, IommuDescription, SubjectId } from '../description.js';
 import { AliasPeers, requesterIds } from '../fabric/aliases.js';
-import { append } from '../fabric/multimap.js';
+import { append, indexBy } from '../fabric/multimap.js';
 import { addressText } from '../fabric/pci-address.js';
 import type { AcsRegisters } from '../fabric/acs.js';
 import type { Topology } from '../fabric/topology.js';
@@ -17,7 +17,7 @@ import { aliasConflicts, BusGrouping } from './bus-grouping.js';
 import { ClassicGrouping } from './classic-grouping.js';
 import type { CommandLine } from './command-line.js';
 import { GroupCallbacks, groupName, type Candidate } from './group-callbacks.js';
-import { candidates, probeOrder, unitsOfDevices, withoutUnit, type CandidateContext } from './group-candidates.js';
+import { candidates, probeOrder, unitsOfDevices, withoutUnit, type CandidateContext, type FailedScan } from './group-candidates.js';
 import type { GroupingAlgorithm, GroupingView, GroupRefusal } from './grouping.js';
 import { acsRequests, activeUnits, groupsFormAtDriverProbe, isDescribedByFirmware } from './iommu-detection.js';
 import type { KernelProfile } from './profile.js';
@@ -82,16 +82,16 @@ export function formGroups(host: HostDescription, topology: Topology, profile: K
     const units = unitsOfDevices(context);
     const all = candidates(context, units);
     const callbacks = new GroupCallbacks(all, { topology, release: profile.release });
-    const byId = new Map(all.map((candidate) => [candidate.id, candidate]));
     const { order, waiting } = probeOrder(all, context);
-    const partition = new Partition({ view: { topology, acs, aliases, peers, unknownIsolates }, Algorithm, callbacks, byId, release: profile.release }).form(order);
-    return { context, units, callbacks, byId, waiting, partition };
+    const partition = new Partition({ view: { topology, acs, aliases, peers, unknownIsolates }, Algorithm, callbacks, units, release: profile.release }).form(order);
+    return { context, units, callbacks, candidates: all, waiting, partition };
   };
   const failures = new Failures();
-  const { context, units, callbacks, byId, waiting, partition: formed } = withoutFailing(failures, switchedOn, (active) => run(UNKNOWN_READING, active));
+  const { context, units, callbacks, candidates: all, waiting, partition: formed } = withoutFailing(failures, switchedOn, (active) => run(UNKNOWN_READING, active));
   const reread = (reading: UnknownReading): Partition => run(reading, context.active).partition;
   const uncertain = hasOpenQuestions(topology, acs) ? uncertainGroups(formed.groups, reread(() => false), reread(() => true)) : new Set<number>();
-  const groups = formed.groups.map((members, number): FormedGroup => ({ number, members, uncertain: uncertain.has(number), name: groupName(byId.get(members[0]!)!) }));
+  const groups = formed.groups.map((members, number): FormedGroup => ({ number, members, uncertain: uncertain.has(number), name: formed.names[number]! }));
+  let byId: ReadonlyMap<SubjectId, Candidate> | null = null;
   return {
     groups, groupOf: formed.groupOf, why: formed.why, activeUnits: context.active, units, aliases,
     ungrouped: [...withoutUnit(context, units, failures.units), ...waiting.map(waitsForDriver), ...formed.waiting()],
@@ -100,11 +100,12 @@ export function formGroups(host: HostDescription, topology: Topology, profile: K
     isolation: acs,
     acs: registersAfterBoot(boot.states, acs),
     atDriverProbe: (device) => {
-      const unit = byId.get(device)?.unit;
+      const unit = units.get(device);
       if (unit === undefined || !isDescribedByFirmware(unit)) return 'nothing';
       return groupsFormAtDriverProbe(unit, profile.release) ? 'forms' : 'once-more';
     },
     decideLater: (device, groupOf, log) => {
+      byId ??= indexBy(all, ({ id }) => id);
       const candidate = byId.get(device);
       if (candidate === undefined) return { kind: 'new' };
       const placement = callbacks.place(candidate, groupOf, log);
@@ -124,14 +125,14 @@ interface Run {
   readonly context: CandidateContext;
   readonly units: UnitMap;
   readonly callbacks: GroupCallbacks;
-  readonly byId: ReadonlyMap<SubjectId, Candidate>;
+  readonly candidates: readonly Candidate[];
   readonly waiting: readonly Candidate[];
   readonly partition: Partition;
 }
 
-/** Units that are gone again, each with the device that it was about, and what was logged on the way. */
+/** Units that are gone again, and what was logged on the way. */
 class Failures {
-  readonly units = new Map<IommuDescription, string>();
+  readonly units = new Map<IommuDescription, FailedScan>();
   readonly messages: string[] = [];
 }
 
@@ -141,7 +142,7 @@ function withoutFailing(failures: Failures, units: readonly IommuDescription[], 
   const { failed, messages } = result.partition;
   if (failed.size === 0) return result;
   failures.messages.push(...messages);
-  for (const [unit, device] of failed) failures.units.set(unit, device);
+  for (const [unit, scan] of failed) failures.units.set(unit, scan);
   return withoutFailing(failures, units, run);
 }
 
@@ -152,24 +153,27 @@ interface PartitionInputs {
   readonly view: Omit<GroupingView, 'hasGroup'>;
   readonly Algorithm: new (view: GroupingView) => GroupingAlgorithm;
   readonly callbacks: GroupCallbacks;
-  readonly byId: ReadonlyMap<SubjectId, Candidate>;
+  readonly units: UnitMap;
   readonly release: number;
 }
 
 /** One run of an algorithm over the devices in probe order. */
 class Partition {
   readonly groups: SubjectId[][] = [];
+  /** Of each group in sysfs (GRD-07). */
+  readonly names: (string | null)[] = [];
   readonly groupOf = new Map<SubjectId, number>();
   readonly why = new Map<SubjectId, readonly GroupReason[]>();
   /** What the kernel logs about devices that get no group, or not yet. */
   readonly messages: string[] = [];
-  /** Units whose scan of the bus ended with an error, with the device that it was about (GRL-07). */
-  readonly failed = new Map<IommuDescription, string>();
+  /** Units whose scan of the bus ended with an error (GRL-07). */
+  readonly failed = new Map<IommuDescription, FailedScan>();
   private readonly refused: { device: SubjectId; why: string }[] = [];
   /** By what they wait for. */
   private readonly delayed = new Map<SubjectId, Candidate[]>();
   private readonly algorithm: GroupingAlgorithm;
   private readonly log = (line: string): void => void this.messages.push(line);
+  private readonly numberOf = (device: SubjectId): number | undefined => this.groupOf.get(device);
 
   constructor(private readonly inputs: PartitionInputs) {
     this.algorithm = new inputs.Algorithm({ ...inputs.view, hasGroup: (fn) => this.groupOf.has(fn.id) });
@@ -191,14 +195,20 @@ class Partition {
     const pending = [asked];
     for (let candidate = pending.pop(); candidate !== undefined; candidate = pending.pop()) {
       const { callbacks } = this.inputs;
-      const placement = callbacks.place(candidate, (id) => this.groupOf.get(id), this.log);
+      const placement = callbacks.place(candidate, this.numberOf, this.log);
       if (placement.kind === 'refused') this.refuse(candidate, placement.refusal);
-      else if (placement.kind === 'joins') this.join(candidate.id, placement.group, [placement.reason]);
-      else if (placement.kind === 'new' || candidate.device.kind === 'platform') this.join(candidate.id, this.groups.length, placement.kind === 'new' ? [placement.reason] : []);
+      else if (placement.kind === 'joins') this.join(candidate, placement.group, [placement.reason]);
+      else if (placement.kind === 'new' || candidate.device.kind === 'platform') this.join(candidate, this.groups.length, placement.kind === 'new' ? [placement.reason] : []);
       else this.placeByTopology(candidate, candidate.device.fn);
-      pending.push(...(this.groupOf.has(candidate.id) ? this.delayed.get(candidate.id) ?? [] : []).reverse());
-      if (this.groupOf.has(candidate.id)) this.delayed.delete(candidate.id);
+      if (this.delayed.size > 0 && this.groupOf.has(candidate.id)) pending.push(...this.takeDelayed(candidate.id).reverse());
     }
+  }
+
+  /** Those who have waited for the device. */
+  private takeDelayed(device: SubjectId): Candidate[] {
+    const candidates = this.delayed.get(device) ?? [];
+    this.delayed.delete(device);
+    return candidates;
   }
 
   private placeByTopology(candidate: Candidate, fn: FunctionDescription): void {
@@ -206,22 +216,26 @@ class Partition {
     if (message !== undefined) this.messages.push(message);
     if (waitsFor !== undefined) return append(this.delayed, waitsFor.id, candidate);
     const number = joins === null ? this.groups.length : this.groupOf.get(joins.id)!;
-    const objection = this.inputs.callbacks.objects(candidate, (this.groups[number] ?? []).map((id) => this.inputs.byId.get(id)!.unit.id), this.log);
-    if (objection === null) this.join(fn.id, number, reasons);
+    const objection = this.inputs.callbacks.objects(candidate, this.groups[number] ?? [], this.inputs.units, this.log);
+    if (objection === null) this.join(candidate, number, reasons);
     else this.refuse(candidate, objection);
   }
 
   /** GRL-07: where the unit's driver scans the bus itself, an error but ENODEV makes its registration fail. */
   private refuse({ id, name, unit }: Candidate, { errno, why }: GroupRefusal): void {
     this.refused.push({ device: id, why });
-    if (errno !== 'ENODEV' && !groupsFormAtDriverProbe(unit, this.inputs.release) && !this.failed.has(unit)) this.failed.set(unit, name);
+    if (errno !== 'ENODEV' && !groupsFormAtDriverProbe(unit, this.inputs.release) && !this.failed.has(unit)) this.failed.set(unit, { device: name, errno });
   }
 
-  private join(device: SubjectId, number: number, reasons: readonly GroupReason[]): void {
-    this.groups[number] ??= [];
-    this.groups[number].push(device);
-    this.groupOf.set(device, number);
-    this.why.set(device, reasons);
+  private join(candidate: Candidate, number: number, reasons: readonly GroupReason[]): void {
+    const { id } = candidate;
+    if (number < this.groups.length) this.groups[number]!.push(id);
+    else {
+      this.groups.push([id]);
+      this.names.push(groupName(candidate));
+    }
+    this.groupOf.set(id, number);
+    this.why.set(id, reasons);
   }
 }
 
@@ -230,8 +244,10 @@ const overrideWarning = (commandLine: CommandLine): string[] =>
   commandLine.has('pcie_acs_override') ? ['Warning: PCIe ACS overrides enabled; This may allow non-IOMMU protected peer-to-peer DMA'] : [];
 
 function aliasMessages(topology: Topology, aliases: KernelAliases): string[] {
-  return topology.functions.flatMap((fn) => {
+  const messages: string[] = [];
+  for (const fn of topology.functions) {
     const text = aliases.message(fn);
-    return text === null ? [] : [`pci ${addressText(fn.address)}: ${text}`];
-  });
+    if (text !== null) messages.push(`pci ${addressText(fn.address)}: ${text}`);
+  }
+  return messages;
 }

@@ -63,10 +63,14 @@ const CLASS_USB = 0x0c03;
 /** RSV-40: the kernel may drop the 1:1 mapping of these when it gives them away. */
 const isRelaxable = ({ classCode = 0 }: FunctionDescription): boolean => classCode >> 16 === CLASS_DISPLAY || classCode >> 8 === CLASS_USB;
 
+const NO_REGIONS: readonly ReservedRegion[] = [];
+
 /** Regions of the devices of one host. Described regions are looked up by device, so that asking for all devices stays linear. */
 export class ReservedRegions {
   private readonly byDevice = new Map<SubjectId, ReservedRegionDescription[]>();
   private readonly forAll: readonly ReservedRegionDescription[];
+  /** By unit: what its driver reports for a device of which nobody has told anything. Most devices of a large host share these lists. */
+  private readonly untold = new Map<IommuDescription, readonly ReservedRegion[]>();
 
   constructor(
     private readonly host: HostDescription,
@@ -81,15 +85,24 @@ export class ReservedRegions {
   }
 
   /** What the driver of its unit reports for a device, in the driver's order; nothing without a unit. */
-  of(device: SubjectId): ReservedRegion[] {
+  of(device: SubjectId): readonly ReservedRegion[] {
     const unit = this.unitOf(device);
-    if (unit === undefined) return [];
+    if (unit === undefined) return NO_REGIONS;
+    const told = this.told(device, unit);
+    if (told.length > 0) return reportingOf(unit).report(told, this.host);
+    let report = this.untold.get(unit);
+    if (report === undefined) this.untold.set(unit, (report = reportingOf(unit).report(told, this.host)));
+    return report;
+  }
+
+  /** What firmware or the device says, as far as the kernel reads it. */
+  private told(device: SubjectId, unit: IommuDescription): readonly ReservedRegion[] {
     const fn = this.topology.byId(device);
-    const { report, directByFirmwareTable } = reportingOf(unit);
+    const isa = fn !== undefined && this.hasIsaRange(fn, unit) ? [ISA_RANGE] : NO_REGIONS;
+    if (this.host.reservedRegions.length === 0) return isa;
+    const { directByFirmwareTable } = reportingOf(unit);
     const described = [...this.forAll, ...this.listedFor(device, fn, unit)].filter((region) => !directByFirmwareTable || this.profile.firmwareRegionsBeyondX86 || !isDirect(region));
-    const told = described.map((region) => asReported(region, this.profile.relaxableRegions ? fn : undefined, unit));
-    if (fn !== undefined && this.hasIsaRange(fn, unit)) told.push(ISA_RANGE);
-    return [...report(told, this.host)];
+    return [...described.map((region) => asReported(region, this.profile.relaxableRegions ? fn : undefined, unit)), ...isa];
   }
 
   /** Regions that name the device; VT-d's scopes also take in what is below a named bridge (RSV-20). */

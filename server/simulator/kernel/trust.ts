@@ -10,6 +10,7 @@ const INTEL = 0x8086;
 /** Functions in enumeration order, so a parent is decided before its children. */
 export function untrustedFunctions(topology: Topology, profile: KernelProfile): Set<SubjectId> {
   const untrusted = new Set<SubjectId>();
+  if (!topology.functions.some((fn) => fn.externalFacing)) return untrusted;
   const comesFromOutside = profile.untrusted === 'tunnelled' ? isTunnelled : isBelowExternalPort;
   for (const fn of topology.functions) {
     const above = topology.upstream(fn);

@@ -17,7 +17,7 @@ export const UNKNOWN_READING: UnknownReading = isBridge;
 
 /** Something unknown can matter to somebody's group: it leads somewhere, or shares its slot. */
 export const hasOpenQuestions = (topology: Topology, acs: AcsQuestions): boolean =>
-  topology.functions.some((fn) => (topology.children(fn).length > 0 || topology.isMultifunction(fn)) && acs.of(fn).isolates === 'unknown');
+  topology.functions.some((fn) => acs.hasUnknown(fn) && acs.of(fn).isolates === 'unknown' && (topology.children(fn).length > 0 || topology.isMultifunction(fn)));
 
 interface Groups {
   readonly groups: readonly (readonly SubjectId[])[];

@@ -5,9 +5,10 @@ import { FLUSH_QUEUE_SIZE, FLUSH_TIMEOUT_MS } from '../kernel/flush-queue.js';
 import { hex, physical } from '../memory/address.js';
 import type { Call, CallResult, Executor } from './call.js';
 
+/** VFG-23: a driver that is being removed keeps the device locked. */
 const bind: Executor = (call) => {
-  call.machine.kernel.bind(call.device('device'), call.word('driver'));
-  return undefined;
+  const device = call.device('device');
+  return call.machine.vfio.bind(device, call.word('driver')) === 'blocked' ? { waitsFor: `the driver of ${device.name} to be removed` } : undefined;
 };
 
 /** VFG-23: the driver's remove waits for whoever has the device open; it goes on when that closes it. */
