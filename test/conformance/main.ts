@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { runHosts } from './hosts.js';
 import { runKernel } from './kernel.js';
 import type { Outcome } from './outcome.js';
-import { runVectors } from './vectors-vtd.js';
+import { runVectors } from './vectors.js';
 
 const RUNNERS: Readonly<Record<string, (path: string) => Outcome | Promise<Outcome>>> = { hosts: runHosts, kernel: runKernel, vectors: runVectors };
 

@@ -60,6 +60,7 @@ describe('a request without PASID, by GIoV', () => {
     ['a read-only page', request(GPU, 'write', 0x12_3456_8000n), 'fault 0x02 flags 0x071'],
     ['... which can be read', request(GPU, 'read', 0x12_3456_8000n), '0x76544000 r-'],
     ['a privileged page (AMD-33)', request(GPU, 'read', 0x12_3456_9000n, { privileged: true }), 'fault 0x02 flags 0x055'],
+    ['a non-executable page: without PASID nobody executes (PCIE-12)', request(GPU, 'read', 0x12_3456_a000n, { execute: true }), '0x76546000 rw'],
     ['beyond the levels', request(GPU, 'read', 1n << 48n), 'fault 0x02 flags 0x001'],
   ])('%s', (_what, asked, expected) => expect(outcome(on(entry()), asked)).toBe(expected));
 

@@ -115,6 +115,12 @@ describe('AMD-22: accessed and dirty bits', () => {
     expect(dirtyAfter('read', HAD, { dirtyTracking: true })).toEqual(['0x7654321040 r-', 0x7000_0076_5432_1001n]);
   });
 
+  it('so does a device that asks for a translation to write with', () => {
+    const unit = on({ [DTE]: TABLES[DTE]! | HAD, [DTE + 8]: 0x1_0000_0017n }, { dirtyTracking: true });
+    const ask = (access: 'read' | 'write') => outcome(unit, request(GPU, access, 0xfedc_1040n, { addressType: 'translation-request' }));
+    expect([ask('read'), ask('write'), ask('read')]).toEqual(['0x7654321040 r-', '0x7654321040 rw', '0x7654321040 rw']);
+  });
+
   it.each([['without HAD', 0n, true], ['with accessed bits only', 0x80n, true], ['where the unit has no such bits', HAD, false]])('%s nothing is written', (_what, had, dirtyTracking) => {
     expect(dirtyAfter('write', had, { dirtyTracking })).toEqual(['0x7654321040 rw', 0x7000_0076_5432_1001n]);
   });

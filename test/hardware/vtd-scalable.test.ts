@@ -30,6 +30,11 @@ describe('hw-x86 2.5: from requester ID and PASID to an entry', () => {
     ['root entry, reserved bit', { 0x200030: 0x210003n }, {}, 'fault 0x3a'],
     ['context entry not present', { 0x210000: 0n }, {}, 'fault 0x41'],
     ['context entry, reserved bit', { 0x210008: 1n << 40n }, {}, 'fault 0x42'],
+    ['VTD-40: pointers end at the physical width: root entry', { 0x200030: 0x210001n | (1n << 46n) }, {}, 'fault 0x3a'],
+    ['VTD-40: ... context entry', { 0x210000: 0x220001n | (1n << 46n) }, {}, 'fault 0x42'],
+    ['VTD-40: ... directory entry', { 0x220000: 0x230001n | (1n << 46n) }, {}, 'fault 0x52'],
+    ['VTD-40: ... second-stage table of the PASID entry', { 0x230000: 0x41n | (1n << 46n) }, {}, 'fault 0x5a'],
+    ['VTD-40: ... first-stage table of the PASID entry', { 0x230010: 0x240000n | (1n << 46n) }, {}, 'fault 0x5a'],
     ['a PASID although PASIDE is clear', {}, { pasid: 0x105 }, 'fault 0x45'],
     ['a PASID beyond the directory', { 0x210000: 0x220009n }, { pasid: 0x2000 }, 'fault 0x46'],
     ['RID_PASID beyond the directory', { 0x210008: 0x2000n }, {}, 'fault 0x48'],
@@ -83,6 +88,12 @@ describe('VTD-42, VTD-45: pass-through and second stage', () => {
     expect(outcome(unit, request(GPU, 'write', 1n << 46n))).toBe('fault 0x83');
   });
 
+  it('VTD-30: SNP of a page is no reserved bit in scalable mode, without snoop control either; that of a pointer is', () => {
+    const ask = (words: Record<number, bigint>) => outcome(unitWith([0x300089n, 5n], { 0x300000: 0x301003n, 0x301000: 0x4000_0883n, ...words }, { snoopControl: false }), request(GPU, 'read', 0x1234n));
+    expect(ask({})).toBe('0x40001234 rw');
+    expect(ask({ 0x300000: 0x301803n })).toBe('fault 0x7a');
+  });
+
   it('second stage', () => {
     const unit = unitWith([0x300089n, 5n], { 0x300000: 0x301003n, 0x301000: 0x4000_0081n });
     expect(outcome(unit, request(GPU, 'read', 0x1234n))).toBe('0x40001234 r-');
@@ -110,6 +121,26 @@ describe('VTD-44: nested', () => {
     ['no page below the final address', { 0x301008: 0n }, 'fault 0x79'],
     ['a reserved bit of a first-stage entry', { 0x8000_17f0: (1n << 48n) | 0x2007n }, 'fault 0x72'],
   ])('%s', (_what, words, expected) => expect(outcome(unitWith(ENTRY, { ...TABLES, ...words }), asked)).toBe(expected));
+});
+
+describe('VTD-44: how many entries a nested walk reads', () => {
+  const LOWEST = 0x300000;
+  /** Second stage of `levels`, 1:1 for the first eight pages; first stage of `upper` levels in pages 1 to `upper`, its page 0 is page 6. */
+  function tables(upper: number, levels: number) {
+    const words: Record<number, bigint> = {};
+    for (let level = levels; level > 1; level--) words[LOWEST + 0x1000 * (level - 1)] = BigInt(LOWEST + 0x1000 * (level - 2)) | 3n;
+    for (let page = 0; page < 8; page++) words[LOWEST + 8 * page] = BigInt(0x1000 * page) | 3n;
+    for (let level = upper; level >= 1; level--) words[0x1000 * (upper - level + 1)] = BigInt(level === 1 ? 0x6000 : 0x1000 * (upper - level + 2)) | 0x67n;
+    return words;
+  }
+
+  it.each([[4, 3], [4, 4], [4, 5], [5, 3], [5, 4], [5, 5]])('%i levels above %i', (upper, levels) => {
+    const trace = new Recorder();
+    const entry = [BigInt(LOWEST + 0x1000 * (levels - 1)) | BigInt((levels - 2) << 2) | 0xc1n, 5n, 0x1000n | BigInt((upper - 4) << 2)] as const;
+    const unit = unitWith(entry, tables(upper, levels), { levels: [3, 4, 5], addressWidth: 57, physicalWidth: 52 });
+    expect(outcome(unit, request(GPU, 'write', 0x123n), trace)).toBe('0x6123 rw');
+    expect(trace.reads()).toHaveLength(4 + upper * (levels + 1) + levels);
+  });
 });
 
 describe('VTD-44: the second stage has an end', () => {

@@ -56,6 +56,8 @@ describe('VTD-30: the second-stage walk', () => {
     ['the same without permissions', { 0x123ff8: 1n << 46n }, 'fault 0x05'],
     ['bit 11 of a pointer', { 0x122ff8: 0x123803n }, 'fault 0x0c'],
     ['bit 7 at level 4', { 0x120000: 0x121083n }, 'fault 0x0c'],
+    ['bit 62, which has no meaning since revision 3.2', { 0x123ff8: 0x1_2345_6003n | (1n << 62n) }, 'fault 0x0c'],
+    ['bit 62 of a pointer', { 0x122ff8: 0x123003n | (1n << 62n) }, 'fault 0x0c'],
     ['ignored bits 52 to 61 and 63', { 0x123ff8: 0x1_2345_6003n | (0xbffn << 52n) }, '0x123456123 rw'],
     ['reserved bit of the root entry', { 0x100030: 0x110003n }, 'fault 0x0a'],
     ['second word of the root entry', { 0x100038: 1n }, 'fault 0x0a'],
@@ -70,6 +72,11 @@ describe('VTD-30: the second-stage walk', () => {
 
   it('a large page around the interrupt range faults everywhere (VTD-23)', () => {
     expect(outcome(unitWith({ 0x122ff0: 0xfee0_0083n }), request(GPU, 'write', 0xffd0_0000n))).toBe('fault 0x0e');
+  });
+
+  it('SNP is reserved in a page where the unit has no snoop control', () => {
+    const ask = (snoopControl: boolean) => outcome(unitWith({ 0x123ff8: 0x1_2345_6803n }, { snoopControl }), request(GPU, 'read', 0xffff_f000n));
+    expect([ask(true), ask(false)]).toEqual(['0x123456000 rw', 'fault 0x0c']);
   });
 
   it('sizes that the unit lacks are reserved', () => {

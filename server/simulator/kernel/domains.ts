@@ -191,13 +191,17 @@ export class TranslatedDomain implements PagingDomain {
     if (on) this.takeDirty(this.aperture.start, this.aperture.last - this.aperture.start + 1n, true);
     this.recordsDirty = on;
     this.attached.forEach((device) => this.program(device));
+    this.nested.forEach((above) => above.parentChanged());
     this.unit.cache?.invalidateDomain(this.domainId);
   }
 
   /** Pages that were written to; with `clear` they count as clean again. */
   takeDirty(iova: Iova, size: bigint, clear: boolean): readonly AddressRange<Iova>[] {
     const dirty = this.table.takeDirty?.(iova, size, clear) ?? [];
-    if (clear && dirty.length > 0) this.unit.cache?.invalidateDomain(this.domainId);
+    if (clear && dirty.length > 0) {
+      this.unit.cache?.invalidateDomain(this.domainId);
+      this.nested.forEach((above) => above.forget());
+    }
     return dirty;
   }
 

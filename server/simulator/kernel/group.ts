@@ -296,7 +296,7 @@ function domainText(domain: Domain | null): string {
 }
 
 function switchDevice(device: Device, from: Domain | null, to: Domain | null): void {
-  if (from instanceof TranslatedDomain) from.detachDevice(device);
+  if (from instanceof TranslatedDomain || from?.type === 'nested') from.detachDevice(device);
   if (to instanceof TranslatedDomain || to?.type === 'nested') to.attachDevice(device);
   else programDevice(device, { kind: to === null || to.type !== 'identity' ? 'blocked' : 'identity' });
 }

@@ -10,6 +10,7 @@ import { programDevice, TranslatedDomain } from './domains.js';
 
 export class TwoStageDomain implements NestedDomain {
   readonly type = 'nested';
+  private readonly attached = new Set<Device>();
 
   /**
    * @param stage the user's table; null where the unit has no model of one
@@ -41,7 +42,18 @@ export class TwoStageDomain implements NestedDomain {
   }
 
   attachDevice(device: Device): void {
+    this.attached.add(device);
     programDevice(device, this.entryFor(device));
+  }
+
+  detachDevice(device: Device): void {
+    this.attached.delete(device);
+  }
+
+  /** DRT-01: the parent's dirty bits are switched on or off, which the devices of its nested domains are told as well. */
+  parentChanged(): void {
+    this.attached.forEach((device) => programDevice(device, this.entryFor(device)));
+    this.forget();
   }
 
   /** What the user's table can name: 48 or 57 bits. */

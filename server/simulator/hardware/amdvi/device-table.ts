@@ -99,6 +99,10 @@ export class DeviceTable {
   get interruptEntries(): number {
     return 2 ** this.bits(4, 1, 0xf);
   }
+  /** IG: page faults of interrupts are not logged. */
+  get suppressInterrupts(): boolean {
+    return this.bits(4, 5, 1) !== 0;
+  }
   get interruptControl(): number {
     return this.bits(5, 28, 3);
   }

@@ -35,14 +35,14 @@ export class Interrupts {
     // Which entry it is depends on the data; without it, or without a described table, only the rule is known.
     if (request.data === undefined || device.interruptTable === 0n) return delivered(undefined, true);
     const index = request.data & INDEX_MASK;
-    if (index >= device.interruptEntries) return amdFault(EVENT.pageFault, FLAG.interrupt, device.domainId);
+    if (index >= device.interruptEntries) return amdFault(EVENT.pageFault, FLAG.interrupt, device.domainId, !device.suppressInterrupts);
     const wide = this.registers.wideInterruptEntries;
     const address = device.interruptTable + BigInt(index * (wide ? 16 : 4));
     const page = this.memory.page(frameOf(address));
     if (page === undefined && !this.memory.answers(frameOf(address))) return amdFault(EVENT.pageTableError, FLAG.interrupt | typeFlag(MASTER_ABORT), device.domainId);
     const offset = Number(address & 0xfffn);
     const halves = Array.from({ length: wide ? 4 : 1 }, (_, i) => page?.[offset / 4 + i] ?? 0);
-    const answer = judge(halves, wide, device.domainId);
+    const answer = judge(halves, wide, device);
     const layout = wide ? WIDE_INTERRUPT_ENTRY : INTERRUPT_ENTRY;
     const shown = wide ? halves : [halves[0]!, 0];
     const verdict = answer.kind === 'fault' ? 'fault' : 'done';
@@ -51,10 +51,12 @@ export class Interrupts {
   }
 }
 
-function judge(halves: readonly number[], wide: boolean, domainId: number): UnitAnswer {
+/** AMD-31: the entry or the whole device may say that nothing is logged. */
+function judge(halves: readonly number[], wide: boolean, { domainId, suppressInterrupts }: DeviceTable): UnitAnswer {
   const low = halves[0]!;
-  if ((low & REMAP_ENABLED) === 0) return amdFault(EVENT.pageFault, FLAG.interrupt, domainId, (low & SUPPRESS) === 0);
-  if (((low >>> 2) & 7) > 1) return amdFault(EVENT.pageFault, FLAG.interrupt | FLAG.present | FLAG.reserved, domainId, (low & SUPPRESS) === 0);
+  const logged = (low & SUPPRESS) === 0 && !suppressInterrupts;
+  if ((low & REMAP_ENABLED) === 0) return amdFault(EVENT.pageFault, FLAG.interrupt, domainId, logged);
+  if (((low >>> 2) & 7) > 1) return amdFault(EVENT.pageFault, FLAG.interrupt | FLAG.present | FLAG.reserved, domainId, logged);
   return delivered(wide ? halves[2]! : low >>> 16, true);
 }
 

@@ -26,6 +26,7 @@ export const DEVICE_TABLE_ENTRY: EntryLayout = {
     { name: 'GCR3[51:31]', bit: 107, width: 21 },
     flag('IV', 128, 'interrupt fields are valid', 'interrupts pass'),
     { name: 'IntTabLen', bit: 129, width: 4, meaning: (n) => `${1n << n} entries` },
+    flag('IG', 133, 'page faults of interrupts are not logged', 'page faults of interrupts are logged'),
     { name: 'IntTabRoot', bit: 134, width: 46 },
     { name: 'GuestPagingMode', bit: 182, width: 2, meaning: { 0: 'guest tables of 4 levels', 1: 'guest tables of 5 levels', 2: 'reserved', 3: 'reserved' } },
     { name: 'IntCtl', bit: 188, width: 2, meaning: { 0: 'aborted', 1: 'forwarded', 2: 'remapped', 3: 'reserved' } },

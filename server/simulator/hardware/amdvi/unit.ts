@@ -41,6 +41,7 @@ export class AmdUnit implements IommuUnit, TableWalker {
   private readonly guestTable: GuestTable;
   private readonly gcr3: Gcr3Tables;
   private readonly interrupts: Interrupts;
+  private reported: UnitCapabilities | null = null;
   /** What each device table entry was programmed from: a table that grew moves its root. */
   private readonly programmed = new Map<number, DeviceEntry>();
   /** AMD-31: devices with SE whose first fault since the entry was loaded has been logged. */
@@ -64,6 +65,10 @@ export class AmdUnit implements IommuUnit, TableWalker {
   // ---------------------------------------------------------------------------------------------- the driver's side
 
   capabilities(): UnitCapabilities {
+    return (this.reported ??= this.reportCapabilities());
+  }
+
+  private reportCapabilities(): UnitCapabilities {
     return {
       cacheCoherency: true,
       enforceCacheCoherency: true, // COH-02
@@ -179,11 +184,14 @@ export class AmdUnit implements IommuUnit, TableWalker {
     return found(request, hostTable.frame, hostTable.shift, this.allowedByHost(request));
   }
 
-  /** AMD-22: a leaf that is not dirty yet allows no writing to whoever remembers it, so that the first write comes here. */
+  /**
+   * AMD-22: a leaf that is not dirty yet allows no writing to whoever remembers it, so that the first write comes here; or the
+   * device's request for a translation to write with, which makes it dirty.
+   */
   private allowedByHost(request: UnitRequest): number {
     const { devices, hostTable } = this;
     if (!devices.setsDirty || !this.hardware.dirtyTracking || hostTable.allowed === 0) return hostTable.allowed;
-    const writes = request.access !== 'read' && request.addressType === 'untranslated';
+    const writes = request.access !== 'read';
     return hostTable.markDirty(writes) || writes ? hostTable.allowed : hostTable.allowed & READ;
   }
 
@@ -193,9 +201,10 @@ export class AmdUnit implements IommuUnit, TableWalker {
     if (devices.gcr3Levels > 2 || devices.guestLevels > 5) return amdFault(EVENT.illegalDeviceEntry, FLAG.guest | direction(request), devices.domainId);
     if (devices.mode > this.hardware.maxLevels) return this.pageFault(request, FLAG.guest | FLAG.present);
     const need = needOf(request);
-    const privileged = request.privileged && request.pasid !== undefined;
+    const withPasid = request.pasid !== undefined; // PCIE-12: privilege and execution come with a PASID only
+    const privileged = request.privileged && withPasid;
     const below: Below | null = devices.mode === 0 ? null : { table: hostTable, root: devices.table, levels: devices.mode, allowed: devices.allowed, frames: FRAME_LIMIT[devices.mode]! };
-    const upper = guestTable.walk(devices, { address: request.address, pasid: request.pasid ?? 0, need, privileged, execute: request.execute }, below, sink);
+    const upper = guestTable.walk(devices, { address: request.address, pasid: request.pasid ?? 0, need, privileged, execute: request.execute && withPasid }, below, sink);
     if (upper !== OK) return this.guestFault(request, upper);
     const { frame, shift, allowed } = guestTable;
     if ((need & ~devices.allowed) !== 0) return this.guestFault(request, FLAG.present | FLAG.permission);

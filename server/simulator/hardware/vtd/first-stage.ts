@@ -20,7 +20,10 @@ export interface FirstStageAccess {
   /** READ | WRITE; 0 takes what there is. */
   readonly need: number;
   readonly privileged: boolean;
+  /** To execute, where XD counts (NXE). */
   readonly execute: boolean;
+  /** To execute with privilege, where that is not for pages of users (SMEP). */
+  readonly avoidsUserPages: boolean;
 }
 
 /** How an entry that is looked up below a second stage fails; the top entry's read permission has its own number. */
@@ -33,6 +36,8 @@ export interface Below {
   readonly levels: number;
   /** Frames that an input of the second stage may be in. */
   readonly frames: number;
+  /** Its leaves get dirty bits, also by what the unit writes into tables (VTD-32, DRT-01). */
+  readonly setsDirty: boolean;
 }
 
 export class FirstStage {
@@ -53,6 +58,7 @@ export class FirstStage {
     const below4 = ((high & 0x7f) << 20) | (lowHalf(access.address) >>> 12);
     const above3 = high >>> 7;
     this.allowed = READ | WRITE;
+    let users = LONG_MODE.user;
     for (let level = levels; ; level--) {
       const index = level > 3 ? (above3 >>> (9 * (level - 4))) & 511 : (below4 >>> (9 * (level - 1))) & 511;
       if (below !== null) {
@@ -66,7 +72,11 @@ export class FirstStage {
       const entryHigh = page[2 * index + 1]!;
       if ((low & LONG_MODE.writable) === 0 && (!access.privileged || writeProtect)) this.allowed &= ~WRITE;
       const leaf = level === 1 || (level <= 3 && (low & LONG_MODE.pageSize) !== 0);
-      const code = this.check(low, entryHigh, level, leaf, access);
+      users &= low;
+      let code = this.check(low, entryHigh, level, leaf, access);
+      if (code === 0 && leaf && users !== 0 && access.avoidsUserPages) code = 0x82;
+      // VTD-61: who is told that it may write makes the page dirty at once.
+      if (code === 0) code = this.mark(table, index, low, leaf && ((access.need === 0 ? this.allowed : access.need) & WRITE) !== 0, below);
       const missing = access.need === 0 && (code === 0x71 || code === 0x81);
       if (sink !== null) this.trace(sink, table, level, index, [low, entryHigh], leaf, missing ? 0 : code);
       if (missing) this.allowed = 0;
@@ -84,6 +94,16 @@ export class FirstStage {
   private locate(table: number, index: number, top: boolean, below: Below, sink: TraceSink | null): number {
     if (table >= below.frames) return 0x74;
     return this.secondStage.walk(below.table, below.levels, addressOf(table, 8 * index), READ, top ? NESTED_TOP : NESTED_LOWER, sink);
+  }
+
+  /** The unit sets accessed bits on its way and the dirty bit of what is written; below a second stage, where that allows writing the table. */
+  private mark(table: number, index: number, low: number, dirty: boolean, below: Below | null): number {
+    const bits = dirty ? LONG_MODE.accessed | LONG_MODE.dirty : LONG_MODE.accessed;
+    if ((low & bits) === bits) return 0;
+    if (below !== null && (this.secondStage.allowed & WRITE) === 0) return 0x77;
+    this.memory.pageForWriting(table)[2 * index]! |= bits;
+    if (below?.setsDirty === true) this.secondStage.markDirty(true);
+    return 0;
   }
 
   private check(low: number, high: number, level: number, leaf: boolean, access: FirstStageAccess): number {
@@ -110,7 +130,8 @@ export class FirstStage {
 const NOTES: Readonly<Record<number, string>> = {
   0x71: 'P is clear: nothing is mapped here',
   0x72: 'a reserved bit is set',
+  0x77: 'A or D is to be set here, and the second stage allows no writing',
   0x81: 'U/S is clear: privileged requests only',
-  0x82: 'XD is set: no execution here',
+  0x82: 'no execution here: XD is set, or the page is a user\'s and the request privileged',
   0x85: 'R/W is clear: no writing here',
 };

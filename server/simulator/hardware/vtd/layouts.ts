@@ -32,7 +32,7 @@ export const SECOND_STAGE_ENTRY: readonly EntryLayout[] = NAMES.map((entry, leve
     ...(level === 2 || level === 3 ? [flag('PS', 7, 'this is a leaf', 'points to a table')] : []),
     flag('SNP', 11, 'snooped whatever the request says', 'snooped unless the request says otherwise'),
     pointer('ADDR', 12, 51),
-    flag('TM', 62, 'transient mapping', 'lasting mapping'),
+    flag('TM', 62, 'reserved: transient mapping once', 'clear, as it must be'),
   ],
 }));
 
@@ -91,6 +91,8 @@ export const PASID_ENTRY: EntryLayout = {
     flag('ERE', 129, 'execute requests allowed', 'no execute requests'),
     { name: 'FSPM', bit: 130, width: 2, meaning: { 0: '4 levels', 1: '5 levels' } },
     flag('WPE', 132, 'read-only also for privileged requests', 'privileged requests may write everywhere'),
+    flag('NXE', 133, 'XD forbids execution', 'XD is ignored'),
+    flag('SMEP', 134, 'privileged requests execute no user pages', 'privileged requests execute everywhere'),
     pointer('FSPTPTR', 140, 191),
   ],
 };

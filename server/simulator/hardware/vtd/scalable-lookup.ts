@@ -48,12 +48,20 @@ export class ScalableLookup {
   privileged = false;
   /** WPE: write protection holds for privileged requests too. */
   writeProtect = false;
+  /** NXE: execute-disable bits count. */
+  executeDisable = false;
+  /** SMEP: privileged requests execute nothing in users' pages. */
+  protectsExecution = false;
 
   /** The entry that was read last: page and index of its first half. */
   private page: Uint32Array = NO_PAGE;
   private at = 0;
+  /** VTD-40: bits of a pointer's high half at and above the physical address width are reserved in every structure. */
+  private readonly beyondPhysical: number;
 
-  constructor(private readonly memory: PhysicalMemory, private readonly capabilities: VtdCapabilities, private readonly unit: SubjectId) {}
+  constructor(private readonly memory: PhysicalMemory, private readonly capabilities: VtdCapabilities, private readonly unit: SubjectId) {
+    this.beyondPhysical = (-1 << (capabilities.physicalWidth - 32)) >>> 0;
+  }
 
   /** @returns 0, or the fault reason. */
   find(root: number, request: UnitRequest, sink: TraceSink | null): number {
@@ -61,12 +69,12 @@ export class ScalableLookup {
     const bus = request.requesterId >>> 8;
     const upper = (request.requesterId >>> 7) & 1;
     // VTD: devices 0 to 15 use the first word of the root entry, 16 to 31 the second.
-    const code = this.read(SCALABLE_ROOT_ENTRY, root, 2 * bus + upper, 2, ROOT, sink, (half) => (half(0) & 0xffe) !== 0);
+    const code = this.read(SCALABLE_ROOT_ENTRY, root, 2 * bus + upper, 2, ROOT, sink, (half) => (half(0) & 0xffe) !== 0 || this.isBeyond(half(1)));
     return code !== 0 ? code : this.findContext(this.pointer(0), request, sink);
   }
 
   private findContext(table: number, request: UnitRequest, sink: TraceSink | null): number {
-    const reserved = (half: (i: number) => number): boolean => (half(0) & 0x1e0) !== 0 || (half(2) & 0xffe0_0000) !== 0 || half(3) !== 0 || (half(4) | half(5) | half(6) | half(7)) !== 0;
+    const reserved = (half: (i: number) => number): boolean => (half(0) & 0x1e0) !== 0 || this.isBeyond(half(1)) || (half(2) & 0xffe0_0000) !== 0 || half(3) !== 0 || (half(4) | half(5) | half(6) | half(7)) !== 0;
     const code = this.read(SCALABLE_CONTEXT_ENTRY, table, request.requesterId & 0x7f, 8, CONTEXT, sink, reserved);
     if (code !== 0) return code;
     const low = this.half(0);
@@ -82,9 +90,9 @@ export class ScalableLookup {
 
   private findPasid(directory: number, pasid: number, request: UnitRequest, sink: TraceSink | null): number {
     const slot = Math.floor(pasid / PASIDS_IN_TABLE);
-    const first = this.read(PASID_DIRECTORY_ENTRY, directory + Math.floor(slot / ENTRIES_IN_PAGE), slot % ENTRIES_IN_PAGE, 2, DIRECTORY, sink, (half) => (half(0) & 0xffc) !== 0);
+    const first = this.read(PASID_DIRECTORY_ENTRY, directory + Math.floor(slot / ENTRIES_IN_PAGE), slot % ENTRIES_IN_PAGE, 2, DIRECTORY, sink, (half) => (half(0) & 0xffc) !== 0 || this.isBeyond(half(1)));
     if (first !== 0) return first;
-    const code = this.read(PASID_ENTRY, this.pointer(0), pasid % PASIDS_IN_TABLE, 16, TABLE, sink, (half) => half(7) !== 0);
+    const code = this.read(PASID_ENTRY, this.pointer(0), pasid % PASIDS_IN_TABLE, 16, TABLE, sink, (half) => this.entryHasReserved(half));
     return code !== 0 ? code : this.decode(request);
   }
 
@@ -99,6 +107,8 @@ export class ScalableLookup {
     this.firstTable = this.pointer(4);
     this.firstLevels = ((flags >>> 2) & 3) + 4;
     this.writeProtect = (flags & 0x10) !== 0;
+    this.executeDisable = (flags & 0x20) !== 0;
+    this.protectsExecution = (flags & 0x40) !== 0;
     if (!this.isValid()) return 0x5b;
     if (request.pasid !== undefined && request.execute && (flags & 2) === 0) return 0x5c;
     return request.pasid !== undefined && request.privileged && (flags & 1) === 0 ? 0x5d : 0;
@@ -140,6 +150,16 @@ export class ScalableLookup {
     if (code === codes.unreadable) return 'nothing answers at this address';
     if (code === codes.absent) return 'P is clear';
     return code === codes.reserved ? 'a reserved bit is set' : 'present';
+  }
+
+  /** The first stage's table is at an address that the second stage translates where both are used; 0x74 says then that it is too high. */
+  private entryHasReserved(half: (i: number) => number): boolean {
+    const nested = ((half(0) >>> 6) & 7) === TABLE_TYPE.nested;
+    return half(7) !== 0 || this.isBeyond(half(1)) || (!nested && this.isBeyond(half(5)));
+  }
+
+  private isBeyond(high: number): boolean {
+    return (high & this.beyondPhysical) !== 0;
   }
 
   private half(i: number): number {

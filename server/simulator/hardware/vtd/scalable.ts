@@ -37,7 +37,15 @@ export class ScalableMode {
     const code = entries.find(registers.rootFrame, request, sink);
     if (code !== 0) return this.fault(code);
     if (request.addressType === 'translated') return direct(request); // S8
-    switch (entries.type) {
+    this.secondStage.setsAccessed = entries.setsDirty; // VTD-32
+    const answer = this.byType(request, direct, sink);
+    this.secondStage.setsAccessed = false;
+    return answer;
+  }
+
+  /** S9 */
+  private byType(request: UnitRequest, direct: (request: UnitRequest) => UnitAnswer, sink: TraceSink | null): UnitAnswer {
+    switch (this.entries.type) {
       case TABLE_TYPE.firstStage: return this.first(request, sink);
       case TABLE_TYPE.secondStage: return this.second(request, sink);
       case TABLE_TYPE.nested: return this.nested(request, sink);
@@ -59,9 +67,12 @@ export class ScalableMode {
     return this.found(request, secondStage.frame, secondStage.level, entries.setsDirty ? this.dirtied(request) : secondStage.allowed);
   }
 
-  /** DRT-01: a leaf that is not dirty yet allows no writing to whoever remembers it, so that the first write comes here. */
+  /**
+   * DRT-01: a leaf that is not dirty yet allows no writing to whoever remembers it, so that the first write comes here; or the
+   * device's request for a translation to write with, which makes it dirty (VTD-61).
+   */
   private dirtied(request: UnitRequest): number {
-    const writes = request.access !== 'read' && request.addressType === 'untranslated';
+    const writes = request.access !== 'read';
     const known = this.secondStage.markDirty(writes) || writes;
     return known ? this.secondStage.allowed : this.secondStage.allowed & READ;
   }
@@ -77,18 +88,21 @@ export class ScalableMode {
   private nested(request: UnitRequest, sink: TraceSink | null): UnitAnswer {
     const { entries, firstStage, secondStage } = this;
     if (!isCanonical(request.address, entries.firstLevels)) return this.fault(0x80);
-    const below = { table: entries.secondTable, levels: entries.secondLevels, frames: this.secondFrames() };
+    const below = { table: entries.secondTable, levels: entries.secondLevels, frames: this.secondFrames(), setsDirty: entries.setsDirty };
     const upper = firstStage.walk(entries.firstTable, entries.firstLevels, this.accessOf(request), entries.writeProtect, below, sink);
     if (upper !== 0) return this.fault(upper);
     const { frame, level, allowed } = firstStage;
     if (allowed === 0) return this.found(request, 0, 1, 0);
     if (frame >= below.frames) return this.fault(0x84);
     const lower = secondStage.walk(below.table, below.levels, addressOf(frame, lowHalf(request.address) & 0xfff), needOf(request), SECOND_STAGE_CODES, sink);
-    return lower !== 0 ? this.fault(lower) : this.found(request, secondStage.frame, Math.min(level, secondStage.level), allowed & secondStage.allowed);
+    if (lower !== 0) return this.fault(lower);
+    return this.found(request, secondStage.frame, Math.min(level, secondStage.level), allowed & (entries.setsDirty ? this.dirtied(request) : secondStage.allowed));
   }
 
   private accessOf(request: UnitRequest): FirstStageAccess {
-    return { address: request.address, need: needOf(request), privileged: this.entries.privileged, execute: request.execute };
+    const { privileged, executeDisable, protectsExecution } = this.entries;
+    const executes = request.execute && request.pasid !== undefined; // PCIE-12: only a PASID comes with it
+    return { address: request.address, need: needOf(request), privileged, execute: executes && executeDisable, avoidsUserPages: executes && privileged && protectsExecution };
   }
 
   private secondFrames(): number {

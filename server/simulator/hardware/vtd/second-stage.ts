@@ -21,6 +21,10 @@ export const LEGACY_CODES: WalkCodes = { topUnreadable: 0x03, unreadable: 0x07, 
 const PAGE_SIZE_BIT = 0x80;
 const ACCESSED_BIT = 0x100;
 export const DIRTY_BIT = 0x200;
+/** Bit 62, of the high half. */
+const TRANSIENT = 1 << 30;
+/** VTD-30: revision 3.2 of the manual took the transient mapping bit back, which units with device TLBs let software set before. */
+const TRANSIENT_IS_RESERVED = true;
 const NO_PAGE = new Uint32Array(1024);
 
 /** Walks; where the last walk ended is in the fields, so that nothing is allocated for a request. */
@@ -31,6 +35,8 @@ export class SecondStage {
   level = 0;
   /** READ | WRITE that every entry of the way agreed to. */
   allowed = 0;
+  /** VTD-32: accessed bits are set in every entry of the way (SSADE). */
+  setsAccessed = false;
   /** Where the leaf is: frame of its table, its index. */
   private leafTable = 0;
   private leafIndex = 0;
@@ -38,20 +44,18 @@ export class SecondStage {
   /** By level: bits of the low half that must be clear in a pointer, and in a leaf; bits of the high half in either. */
   private readonly tableReserved: readonly number[];
   private readonly leafReserved: readonly number[];
-  private readonly tableReservedHigh: number;
-  private readonly leafReservedHigh: number;
+  private readonly reservedHigh: number;
   /** By level: bit 7 makes a leaf, and the unit has the size. */
   private readonly hasSize: readonly boolean[];
 
   constructor(private readonly memory: PhysicalMemory, capabilities: VtdCapabilities, private readonly unit: SubjectId) {
-    const { physicalWidth, pageSizes, snoopControl, deviceTlb } = capabilities;
+    const { physicalWidth, pageSizes, snoopControl, scalableMode } = capabilities;
     const snoop = 1 << 11;
-    const transient = 1 << 30;
     const beyond = physicalWidth >= 52 ? 0 : ((-1 << (physicalWidth - 32)) & 0xf_ffff) >>> 0;
     this.tableReserved = [0, 0, snoop, snoop, snoop | PAGE_SIZE_BIT, snoop | PAGE_SIZE_BIT];
-    this.leafReserved = [0, 0, 0x1f_f000, 0x3fff_f000].map((bits) => bits | (snoopControl ? 0 : snoop));
-    this.tableReservedHigh = beyond | transient;
-    this.leafReservedHigh = beyond | (deviceTlb ? 0 : transient);
+    // VTD-30: units with scalable mode know SNP whether they have snoop control or not.
+    this.leafReserved = [0, 0, 0x1f_f000, 0x3fff_f000].map((bits) => bits | (snoopControl || scalableMode ? 0 : snoop));
+    this.reservedHigh = beyond | (TRANSIENT_IS_RESERVED ? TRANSIENT : 0);
     this.hasSize = [false, true, (pageSizes & (1n << 21n)) !== 0n, (pageSizes & (1n << 30n)) !== 0n];
   }
 
@@ -76,6 +80,7 @@ export class SecondStage {
       const code = this.check(entryLow, entryHigh, level, leaf, need, codes);
       if (sink !== null) this.trace(sink, table, level, index, [entryLow, entryHigh], leaf, noteOf(entryLow, need, code, leaf ? level : 0), code);
       if (code !== 0 || this.allowed === 0) return code;
+      if (this.setsAccessed && (entryLow & ACCESSED_BIT) === 0) this.memory.pageForWriting(table)[2 * index]! |= ACCESSED_BIT;
       if (leaf) {
         this.leafTable = table;
         this.leafIndex = index;
@@ -89,7 +94,7 @@ export class SecondStage {
     }
   }
 
-  /** DRT-01: the leaf that the last walk ended at says dirty from now on. @returns whether it did before */
+  /** DRT-01, VTD-32: the leaf that the last walk ended at says dirty from now on. @returns whether it did before */
   markDirty(on: boolean): boolean {
     const before = ((this.memory.page(this.leafTable)?.[2 * this.leafIndex] ?? 0) & DIRTY_BIT) !== 0;
     if (on && !before) this.memory.pageForWriting(this.leafTable)[2 * this.leafIndex]! |= DIRTY_BIT | ACCESSED_BIT;
@@ -100,8 +105,8 @@ export class SecondStage {
     const missing = need & ~low;
     if (missing !== 0) return (missing & WRITE) !== 0 ? codes.noWrite : codes.noRead;
     if ((low & (READ | WRITE)) === 0) return 0;
-    if (!leaf) return (low & this.tableReserved[level]!) !== 0 || (high & this.tableReservedHigh) !== 0 ? codes.reserved : 0;
-    return (low & this.leafReserved[level]!) !== 0 || (high & this.leafReservedHigh) !== 0 || !this.hasSize[level]! ? codes.reserved : 0;
+    if (!leaf) return (low & this.tableReserved[level]!) !== 0 || (high & this.reservedHigh) !== 0 ? codes.reserved : 0;
+    return (low & this.leafReserved[level]!) !== 0 || (high & this.reservedHigh) !== 0 || !this.hasSize[level]! ? codes.reserved : 0;
   }
 
   private emptyPage(table: number): Uint32Array | null {

@@ -45,6 +45,7 @@ export class VtdUnit implements IommuUnit, TableWalker {
   private readonly frameLimit: readonly number[];
   /** Frames that the physical address width reaches. */
   private readonly physicalFrames: number;
+  private reported: UnitCapabilities | null = null;
   /** One-to-one table for units without pass-through. */
   private identityTable: PageTable | null = null;
 
@@ -68,6 +69,10 @@ export class VtdUnit implements IommuUnit, TableWalker {
   // ---------------------------------------------------------------------------------------------- the driver's side
 
   capabilities(): UnitCapabilities {
+    return (this.reported ??= this.reportCapabilities());
+  }
+
+  private reportCapabilities(): UnitCapabilities {
     const { snoopControl, passThrough } = this.hardware;
     return {
       cacheCoherency: this.driver.coherencyMeansSnoop ? snoopControl : true, // COH-01, COH-02
