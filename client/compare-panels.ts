@@ -3,7 +3,11 @@ import { Disposable, Uri, ViewColumn, window, workspace, type WebviewPanel, type
 import type { BaseLanguageClient } from 'vscode-languageclient';
 import { COMPARE_REQUEST, fromCompareView, isModelPair, type CompareParams, type CompareResult, type FromCompareView, type ToCompareView } from '../server/protocol-compare.js';
 import { normalUri, type Simulations } from './simulations.js';
+import { Settled } from './settled.js';
 import { fill, reveal, save } from './view-page.js';
+
+/** A pause between keystrokes that ends an edit, in milliseconds. */
+const QUIET = 400;
 
 interface OpenPanel {
   readonly panel: WebviewPanel;
@@ -11,6 +15,7 @@ interface OpenPanel {
   /** Undefined: those that the server begins with. */
   models: readonly [string, string] | undefined;
   ready: boolean;
+  readonly settled: Settled;
   latest: ToCompareView | null;
   /** Counts what was asked for: of several answers the last one is shown. */
   asked: number;
@@ -22,7 +27,7 @@ export class ComparePanels implements WebviewPanelSerializer, Disposable {
   readonly #subscription: Disposable;
 
   constructor(private readonly extension: Uri, private readonly client: BaseLanguageClient, simulations: Simulations) {
-    this.#subscription = simulations.onDidChange((uri) => void this.#refresh(uri));
+    this.#subscription = simulations.onDidChange((uri) => this.#open.get(uri)?.settled.changed());
   }
 
   /** The file whose view is in front, if one is. */
@@ -36,7 +41,7 @@ export class ComparePanels implements WebviewPanelSerializer, Disposable {
     const known = this.#open.get(uri);
     if (known) known.panel.reveal(undefined, true);
     else this.#adopt(window.createWebviewPanel(ComparePanels.viewType, titleOf(uri), { viewColumn: ViewColumn.Active }, { retainContextWhenHidden: true }), uri, undefined);
-    await this.#refresh(uri);
+    this.#open.get(uri)?.settled.now();
   }
 
   /** Called by the editor for a panel that was open when the window was closed. */
@@ -48,12 +53,17 @@ export class ComparePanels implements WebviewPanelSerializer, Disposable {
       return;
     }
     this.#adopt(panel, uri, isModelPair(saved.models) ? saved.models : undefined);
-    await workspace.openTextDocument(Uri.parse(uri)).then(() => this.#refresh(uri), () => this.#post(uri, { type: 'empty', reason: 'The file of this view is not there any more.' }));
+    await workspace.openTextDocument(Uri.parse(uri)).then(() => this.#open.get(uri)?.settled.now(), () => this.#post(uri, { type: 'empty', reason: 'The file of this view is not there any more.' }));
   }
 
   #adopt(panel: WebviewPanel, uri: string, models: readonly [string, string] | undefined): void {
-    this.#open.set(uri, { panel, uri, models, ready: false, latest: null, asked: 0 });
-    panel.onDidDispose(() => this.#open.delete(uri));
+    const settled = new Settled(QUIET, () => panel.visible, () => void this.#refresh(uri));
+    this.#open.set(uri, { panel, uri, models, ready: false, settled, latest: null, asked: 0 });
+    panel.onDidChangeViewState(() => settled.lookedAt());
+    panel.onDidDispose(() => {
+      settled.dispose();
+      this.#open.delete(uri);
+    });
     panel.webview.onDidReceiveMessage((message: unknown) => void this.#receive(uri, fromCompareView(message)));
     panel.webview.options = { enableScripts: true, localResourceRoots: [] };
     void fill(panel.webview, this.extension, 'compare');
@@ -87,7 +97,7 @@ export class ComparePanels implements WebviewPanelSerializer, Disposable {
         return reveal(message.place, message.focus === true);
       case 'models':
         open.models = message.models;
-        return this.#refresh(uri);
+        return open.settled.now();
       case 'save':
         return save(message.name, message.text, uri);
     }

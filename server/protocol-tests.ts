@@ -24,9 +24,17 @@ export interface TestView {
   readonly range: RangeView;
 }
 
-/** Runs tests of one file: one result for each that exists, in the order asked. */
+/**
+ * Runs tests of one file: one result for each that exists, in the order asked. It can be cancelled between any two of them;
+ * those that were played by then are answered.
+ */
 export const RUN_TESTS_REQUEST = 'iommu/runTests';
-export interface RunTestsParams { readonly uri: string; readonly tests: readonly string[] }
+export interface RunTestsParams {
+  readonly uri: string;
+  readonly tests: readonly string[];
+  /** As the Language Server Protocol has it: results come under this token as they are there, and the answer has none of them. */
+  readonly partialResultToken?: string | number;
+}
 
 export interface TestResultView {
   readonly id: string;

@@ -1,13 +1,18 @@
-/** Runs tests and says how they came out: the server simulates, file by file. */
+/** Runs tests and says how they came out: the server simulates file by file, and tells each result as it is there. */
 import { Location, Position, TestMessage, TestMessageStackFrame, Uri, debug, workspace, type CancellationToken, type DebugConfiguration, type Disposable, type TestController, type TestItem, type TestItemCollection, type TestRun, type TestRunRequest } from 'vscode';
-import type { BaseLanguageClient } from 'vscode-languageclient';
+import { ProgressType, type BaseLanguageClient } from 'vscode-languageclient';
 import type { PlaceView } from '../../server/protocol.js';
 import { RUN_TESTS_REQUEST, type RunTestsParams, type TestMessageView, type TestResultView } from '../../server/protocol-tests.js';
 import { configurationOf } from '../debug/configurations.js';
 import { normalUri, type Simulations } from '../simulations.js';
 import { rangeOf, type TestTree } from './test-tree.js';
 
+type Results = readonly TestResultView[];
+const RESULTS = new ProgressType<Results>();
+
 export class TestRuns {
+  #requests = 0;
+
   constructor(
     private readonly client: BaseLanguageClient,
     private readonly controller: TestController,
@@ -49,13 +54,29 @@ export class TestRuns {
   }
 
   async #runFile(run: TestRun, file: Uri, items: readonly TestItem[], cancel: CancellationToken): Promise<void> {
-    for (const item of items) run.started(item);
-    const params: RunTestsParams = { uri: file.toString(), tests: items.map(({ id }) => id) };
+    const left = new Map(items.map((item) => [item.id, item]));
+    const params = { uri: file.toString(), tests: [...left.keys()], partialResultToken: `iommu-tests-${++this.#requests}` } satisfies RunTestsParams;
+    const startNext = (): void => {
+      const [item] = left.values();
+      if (item !== undefined) run.started(item);
+    };
+    const results = this.client.onProgress(RESULTS, params.partialResultToken, (results) => {
+      for (const result of results) {
+        const item = left.get(result.id);
+        left.delete(result.id);
+        if (item !== undefined) tell(run, item, result);
+      }
+      startNext();
+    });
+    startNext();
     try {
-      const results = new Map((await this.client.sendRequest<readonly TestResultView[]>(RUN_TESTS_REQUEST, params, cancel)).map((result) => [result.id, result]));
-      for (const item of items) tell(run, item, results.get(item.id));
+      await this.client.sendRequest<Results>(RUN_TESTS_REQUEST, params, cancel);
+      // Their statements are not there any more.
+      if (!cancel.isCancellationRequested) for (const item of left.values()) run.skipped(item);
     } catch (error) {
-      for (const item of items) if (!cancel.isCancellationRequested) run.errored(item, new TestMessage(`The simulation failed: ${String(error)}`));
+      if (!cancel.isCancellationRequested) for (const item of left.values()) run.errored(item, new TestMessage(`The simulation failed: ${String(error)}`));
+    } finally {
+      results.dispose();
     }
   }
 
@@ -78,12 +99,7 @@ function byFile(items: readonly TestItem[]): Map<string, TestItem[]> {
   return files;
 }
 
-/** @param result undefined: the statement is not there any more */
-function tell(run: TestRun, item: TestItem, result: TestResultView | undefined): void {
-  if (result === undefined) {
-    run.skipped(item);
-    return;
-  }
+function tell(run: TestRun, item: TestItem, result: TestResultView): void {
   const line = item.uri && item.range && new Location(item.uri, item.range.start);
   if (result.output.length > 0) run.appendOutput(`${item.label}\r\n${result.output.map((each) => `  ${each}\r\n`).join('')}`, undefined, item);
   if (result.outcome === 'passed') run.passed(item);

@@ -6,7 +6,8 @@ import { URI } from 'langium';
 import type { Lowered, Problem } from '../../language/index.js';
 import { messagesOf, resultOf, surpriseOf } from '../testing/surprise.js';
 import { Arguments } from './arguments.js';
-import { Breakpoints } from './breakpoints.js';
+import { Breakpoints, type AskedBreakpoint } from './breakpoints.js';
+import { logText } from './conditions.js';
 import { ClientCounting } from './counting.js';
 import { Debuggee } from './debuggee.js';
 import { exceptionInfo, FILTERS, type FilterName } from './exceptions.js';
@@ -22,7 +23,8 @@ const THREAD = 1;
 
 const CAPABILITIES = {
   supportsConfigurationDoneRequest: true, supportsEvaluateForHovers: true, supportsStepBack: true, supportsExceptionInfoRequest: true,
-  supportsBreakpointLocationsRequest: true, supportsDelayedStackTraceLoading: true, supportsTerminateRequest: true, exceptionBreakpointFilters: FILTERS,
+  supportsBreakpointLocationsRequest: true, supportsConditionalBreakpoints: true, supportsHitConditionalBreakpoints: true, supportsLogPoints: true,
+  supportsDelayedStackTraceLoading: true, supportsTerminateRequest: true, exceptionBreakpointFilters: FILTERS,
 };
 
 interface Launched {
@@ -108,7 +110,7 @@ export class DebugSession {
     if (file === undefined) throw new RequestError(`${uri} cannot be read.`);
     const debuggee = Debuggee.of(file.lowered, file.problems, { scenario: args.text('scenario'), host: args.text('host') });
     const breakpoints = new Breakpoints(debuggee);
-    const stepper = new Stepper(debuggee, breakpoints, (action) => this.report(debuggee, action));
+    const stepper = new Stepper(debuggee, breakpoints, { played: (action) => this.report(debuggee, action), reached: (action) => this.log(breakpoints.messagesAt(action), debuggee, action) });
     const from = args.text('from');
     this.launched = { debuggee, breakpoints, stepper, firstAction: from === undefined ? 0 : debuggee.firstOf(from), stopOnEntry: args.flag('stopOnEntry'), noDebug: args.flag('noDebug') };
     this.emit('initialized');
@@ -165,10 +167,22 @@ export class DebugSession {
   private report(debuggee: Debuggee, action: number): void {
     const report = debuggee.run.actions[action]!;
     const surprise = surpriseOf(report);
-    const place = debuggee.placeAt(action);
-    const at = place === undefined ? {} : { source: sourceOf(place.uri), ...this.counting.start(place.range) };
+    const at = this.sourceAt(debuggee, action);
     for (const line of messagesOf(report)) this.emit('output', { category: 'stdout', output: `${line}\n`, ...at });
     if (surprise !== undefined) this.emit('output', { category: 'stderr', output: `${report.text}: expected ${surprise.expected}, but ${surprise.actual}. ${surprise.why}`.trimEnd() + '\n', ...at });
+  }
+
+  /** What the breakpoints at an action say instead of stopping. */
+  private log(messages: readonly string[], debuggee: Debuggee, action: number): void {
+    if (messages.length === 0) return;
+    const view = new StopView(debuggee, { at: 'before', action }, this.counting);
+    const valueOf = (name: string): string | undefined => view.evaluate(name, true)?.value;
+    for (const message of messages) this.emit('output', { category: 'console', output: `${logText(message, valueOf)}\n`, ...this.sourceAt(debuggee, action) });
+  }
+
+  private sourceAt(debuggee: Debuggee, action: number): object {
+    const place = debuggee.placeAt(action);
+    return place === undefined ? {} : { source: sourceOf(place.uri), ...this.counting.start(place.range) };
   }
 
   private summarize({ run }: Debuggee): void {
@@ -183,11 +197,15 @@ export class DebugSession {
 
   private setBreakpoints(args: Arguments): Body {
     const uri = uriOf(args.inner('source').neededText('path'));
-    const { breakpoints, debuggee } = this.program;
-    const lines = args.list('breakpoints').map((each) => this.counting.line(new Arguments(each).neededNumber('line')));
-    const placed = breakpoints.set(uri, lines).map(({ id, range }): Breakpoint =>
-      range === undefined ? { id, verified: false, message: `Nothing of “${debuggee.run.name}” is played here.` } : { id, verified: true, source: sourceOf(uri), ...this.counting.start(range) });
+    const asked = args.list('breakpoints').map((each) => this.askedBreakpoint(new Arguments(each)));
+    const placed = this.program.breakpoints.set(uri, asked).map(({ id, range, problem }): Breakpoint => ({
+      id, verified: problem === undefined, ...(problem === undefined ? {} : { message: problem }), ...(range === undefined ? {} : { source: sourceOf(uri), ...this.counting.start(range) }),
+    }));
     return { breakpoints: placed };
+  }
+
+  private askedBreakpoint(args: Arguments): AskedBreakpoint {
+    return { line: this.counting.line(args.neededNumber('line')), condition: args.text('condition'), hitCondition: args.text('hitCondition'), logMessage: args.text('logMessage') };
   }
 
   private breakpointLocations(args: Arguments): Body {

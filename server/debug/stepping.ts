@@ -29,8 +29,13 @@ export interface Stop {
 /** Where the program is over. */
 export type Outcome = Stop | 'terminated';
 
-/** Told of each action that is played. */
-export type Played = (action: number) => void;
+/** Told of what happens on the way forward. */
+export interface Listener {
+  /** An action was played. */
+  played(action: number): void;
+  /** The next one is to be played. */
+  reached(action: number): void;
+}
 
 export class Stepper {
   filters: ReadonlySet<FilterName> = new Set();
@@ -38,7 +43,7 @@ export class Stepper {
   constructor(
     private readonly debuggee: Debuggee,
     private readonly breakpoints: Breakpoints,
-    private readonly played: Played,
+    private readonly listener: Listener,
   ) {}
 
   /** The first stop: at once, or at the first breakpoint. */
@@ -46,6 +51,7 @@ export class Stepper {
     const position = { at: 'before', action } as const;
     const { run, end } = this.debuggee;
     if (end === 0 && run.stopped !== undefined && this.filters.has('unexpected')) return { position: { at: 'after', action: 0 }, reason: 'exception', hit: [] };
+    this.listener.reached(action);
     const hit = this.breakpoints.at(action);
     if (stopOnEntry) return { position, reason: 'entry', hit };
     return hit.length > 0 ? { position, reason: 'breakpoint', hit } : this.resume(position);
@@ -124,10 +130,12 @@ export class Stepper {
     if (action === end) return 'terminated';
     const next = { at: 'before', action: action + 1 } as const;
     if (at !== 'after') {
-      this.played(action);
+      this.listener.played(action);
       if (raised(run.actions[action]!, this.filters)) return { at: 'after', action };
     }
-    return next.action === end && run.stopped !== undefined && this.filters.has('unexpected') ? { at: 'after', action: end } : next;
+    if (next.action === end && run.stopped !== undefined && this.filters.has('unexpected')) return { at: 'after', action: end };
+    this.listener.reached(next.action);
+    return next;
   }
 }
 

@@ -74,9 +74,9 @@ export class StopView {
     return variables;
   }
 
-  /** An object by its name, or a variable of the current statement. */
-  evaluate(expression: string): Variable | undefined {
-    const statement = this.action === undefined ? [] : actionVariables(this.action, this.position.at === 'after', this.store);
+  /** An object by its name, or a variable of the current statement. `answered`: its answer is given away. */
+  evaluate(expression: string, answered = this.position.at === 'after'): Variable | undefined {
+    const statement = this.action === undefined ? [] : actionVariables(this.action, answered, this.store);
     return this.objects.named(expression) ?? statement.find(({ name }) => name === expression);
   }
 

@@ -1,6 +1,7 @@
 /** What several checks ask of a description and its report. */
 import type { FunctionDescription, HostDescription, KernelDescription, MachineDescription, OwnerDescription, PciAddress, SubjectId } from '../simulator/description.js';
 import type { GroupReport, Report, RunReport, StepReport } from '../simulator/report.js';
+import { detachesDevices } from '../simulator/scenario/programs/libvirt.js';
 
 const twoDigits = (value: number): string => value.toString(16).padStart(2, '0');
 
@@ -25,7 +26,7 @@ export class Facts {
     for (const host of description.hosts) for (const fn of host.functions) this.functions.set(fn.id, { host, fn });
     for (const host of report.hosts) for (const group of host.groups) for (const member of group.members) this.groupOf.set(member, group);
     for (const owner of description.owners) for (const each of [owner, ...owner.assigned, ...owner.memory]) this.owners.set(each.id, owner);
-    for (const owner of description.owners) if (owner.program === 'libvirt') for (const { device } of owner.assigned) this.detachedByLibvirt.add(device);
+    for (const owner of description.owners) if (detachesDevices(owner)) for (const { device } of owner.assigned) this.detachedByLibvirt.add(device);
     const statements = [...description.questions, ...description.scenarios.flatMap((scenario) => scenario.actions)];
     for (const statement of statements) if (statement.kind === 'dma') this.dmaAddresses.set(statement.id, statement.address);
     for (const { step } of failedSteps(report)) if (!this.failures.has(step.origin)) this.failures.set(step.origin, step);

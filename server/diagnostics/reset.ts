@@ -6,21 +6,10 @@ type Ids = ReadonlyMap<number, readonly number[]>;
 /** Devices whose function level reset hangs them: Linux does not use it (AMD audio, USB and SATA of Zen 2 chipsets, Intel 82579, MediaTek MT7922). */
 const NO_FLR: Ids = new Map([[0x1022, [0x1487, 0x148c, 0x149c, 0x7901]], [0x8086, [0x1502, 0x1503]], [0x14c3, [0x0616]]]);
 
-/** Devices that do not come back from a reset of their bus: Linux makes none (Atheros Wi-Fi, LSI FireWire, TI KeyStone, Cavium root ports, ASM1164 SATA, NVIDIA T4). */
-const NO_BUS_RESET: Ids = new Map([[0x168c, [0x0030, 0x0032, 0x0033, 0x0034, 0x003c, 0x003e]], [0x11c1, [0x5900, 0x5901]], [0x104c, [0xb005]], [0x177d, [0xa100]], [0x1b21, [0x1164]], [0x10de, [0x1eb8]]]);
-/** NVIDIA boards whose firmware alone can reset them. */
-const NO_BUS_RESET_BOARDS = { vendor: 0x10de, first: 0x2340, last: 0x237f } as const;
-
 const isIn = (ids: Ids, fn: FunctionDescription): boolean => fn.ids !== undefined && ids.get(fn.ids.vendor)?.includes(fn.ids.device) === true;
 
 /** Linux knows that a function level reset hangs the device. */
 export const hasBrokenFlr = (fn: FunctionDescription): boolean => isIn(NO_FLR, fn);
-export const hasBrokenBusReset = (fn: FunctionDescription): boolean => isIn(NO_BUS_RESET, fn) || isBoard(fn);
-
-function isBoard({ ids }: FunctionDescription): boolean {
-  const { vendor, first, last } = NO_BUS_RESET_BOARDS;
-  return ids?.vendor === vendor && first <= ids.device && ids.device <= last;
-}
 
 /** True where nothing resets the function alone: sysfs lists no method, or its capability says so and nothing else is recorded. */
 export function lacksOwnReset(fn: FunctionDescription): boolean {

@@ -23,7 +23,7 @@ function rom({ guestRom }: FunctionDescription): Element[] {
 function hostdev({ owner }: ExportPlan, { fn, driver }: BoundFunction): Element {
   const driverAttributes = { model: driver === 'vfio-pci' ? undefined : driver.replaceAll('-', '_'), iommufd: owner.through === 'iommufd' ? 'yes' : undefined };
   const hasDriver = Object.values(driverAttributes).some((each) => each !== undefined);
-  return element('hostdev', { mode: 'subsystem', type: 'pci', managed: 'yes' }, [
+  return element('hostdev', { mode: 'subsystem', type: 'pci', managed: owner.managed === false ? 'no' : 'yes' }, [
     ...(hasDriver ? [element('driver', driverAttributes)] : []), element('source', {}, [hostAddress(fn.address)]), ...rom(fn),
   ]);
 }
@@ -65,17 +65,24 @@ export function exportLibvirt(plan: ExportPlan): Exported {
 }
 
 function notesOf(plan: ExportPlan): string[] {
-  const { owner, bound, assigned } = plan;
-  const companions = bound.filter(({ fn }) => !assigned.some((each) => each.fn === fn));
+  const { owner, assigned } = plan;
   return [
     ...memoryOf(plan).notes,
     ...(owner.through === 'iommufd' ? ["<driver iommufd='yes'/> wants a libvirt of 2026 or newer; older ones refuse it, or use type1 without a word."] : []),
     ...(owner.through === 'iommufd-container' ? ['libvirt is not told of iommufd here: /dev/vfio/vfio is one where the kernel has CONFIG_IOMMUFD_VFIO_CONTAINER.'] : []),
     ...assigned.flatMap(({ fn: { guestRom } }) => (typeof guestRom !== 'object' || guestRom.file.startsWith('/') ? [] : [`libvirt wants the whole path of ${guestRom.file}.`])),
-    ...(companions.length === 0 ? [] : [`managed='yes' binds assigned devices only: bind ${companions.map(({ fn }) => titleOf(fn)).join(', ')} beforehand (see the export driverctl).`]),
+    ...bindingNotes(plan),
     ...(sharedGroups(plan).size === 0 ? [] : ['Devices of one group need one guest address space: put them behind a <controller type=\'pci\' model=\'pcie-to-pci-bridge\'/> by their <address>.']),
     ...(owner.pciWindow === undefined ? [] : ['OVMF hears of the window by opt/ovmf/X-PciMmio64Mb only, which wants <qemu:commandline>.']),
     ...(owner.user === undefined ? [] : [`libvirt runs QEMU as the user of its own configuration (qemu.conf), not as ${owner.user}.`]),
     ...(owner.capabilities.length === 0 ? [] : [`Capabilities (${owner.capabilities.join(', ')}) are libvirt's affair.`]),
   ];
+}
+
+/** What must be bound before libvirt starts the VM. */
+function bindingNotes({ owner, bound, assigned }: ExportPlan): string[] {
+  const left = owner.managed === false ? bound : bound.filter(({ fn }) => !assigned.some((each) => each.fn === fn));
+  if (left.length === 0) return [];
+  const binds = owner.managed === false ? "managed='no' binds nothing" : "managed='yes' binds assigned devices only";
+  return [`${binds}: bind ${left.map(({ fn }) => titleOf(fn)).join(', ')} beforehand (see the export driverctl).`];
 }

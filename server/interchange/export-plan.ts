@@ -1,6 +1,7 @@
 /** What an owner's set-up wants of the host: which functions go to which VFIO driver, and in which order cards appear. */
 import type { FunctionDescription, HostDescription, OwnerDescription, OwnerMemory, SubjectId } from '../simulator/description.js';
 import { isVfioDriver } from '../simulator/kernel/drivers.js';
+import { detachesDevices } from '../simulator/scenario/programs/libvirt.js';
 import type { GroupReport } from '../simulator/report.js';
 import { formatAddress } from './pci-address.js';
 
@@ -43,8 +44,8 @@ export function planExport(subject: ExportSubject): ExportPlan {
   const withDriver = (id: SubjectId): BoundFunction[] => {
     const fn = functions.get(id);
     const now = driverOf(id);
-    // libvirt takes what is assigned from its driver, whatever that is.
-    const driver = owner.program === 'libvirt' && devices.has(id) && !isVfioDriver(now) ? 'vfio-pci' : now;
+    // libvirt takes what is assigned and managed from its driver, whatever that is.
+    const driver = detachesDevices(owner) && devices.has(id) && !isVfioDriver(now) ? 'vfio-pci' : now;
     return fn === undefined || !isHeld(driver) ? [] : [{ fn, driver }];
   };
   const companions = groups.filter((group) => group.members.some((member) => devices.has(member))).flatMap((group) => group.members);
@@ -99,7 +100,7 @@ export const leftOut = ({ others }: ExportPlan): string[] => others.map(({ name,
 
 /** Of targets that bind devices at boot, for owners that need none of it. */
 export const boundByLibvirt = ({ owner }: ExportPlan): string[] =>
-  (owner.program === 'libvirt' ? [`libvirt binds the assigned devices itself when ${owner.name} starts (managed='yes'); this is for having them bound from boot on.`] : []);
+  (detachesDevices(owner) ? [`libvirt binds the assigned devices itself when ${owner.name} starts (managed='yes'); this is for having them bound from boot on.`] : []);
 
 /** PCI addresses are those of the described host. */
 export const ADDRESSES_MOVE = 'The addresses are those of the described host: after adding or moving a card, compare them with lspci -D.';

@@ -298,6 +298,8 @@ export interface OwnerDescription {
   readonly through: ApiChoice;
   /** Undefined = QEMU for a VM, DPDK for a process. */
   readonly program?: ProgramName;
+  /** libvirt takes the devices from the host's drivers itself (`managed='yes'`); undefined = it does. */
+  readonly managed?: boolean;
   readonly memory: readonly OwnerMemory[];
   /** Bytes; undefined = the limit is not given: unlimited for a VM started by a manager that sets it. */
   readonly memlock?: bigint;

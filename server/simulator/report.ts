@@ -75,6 +75,8 @@ export interface StepReport {
   readonly result: string;
   /** What the call returned, by output name; numbers and addresses as they are. */
   readonly value?: Readonly<Record<string, bigint | string | boolean>>;
+  /** The number among them that `expect value` is about. */
+  readonly answer?: bigint;
   /** Kernel log lines during the call. */
   readonly messages: readonly string[];
   /** Why it answered so: the check that failed, or the effects. */

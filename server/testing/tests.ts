@@ -43,16 +43,16 @@ function testsIn({ scenarios, owners, questions }: MachineDescription): Test[] {
   ];
 }
 
-/** Plays what the tests need, each run once. Identities that no test has are left out. */
-export function runTests(lowered: Lowered, ids: readonly string[], problems: readonly Problem[]): TestResultView[] {
+/** Plays what the tests need, each run once and when its first result is asked for. Identities that no test has are left out. */
+export function* runTests(lowered: Lowered, ids: readonly string[], problems: readonly Problem[]): Generator<TestResultView> {
   const tests = new Map(testsIn(lowered.description).map((test) => [test.id as string, test]));
   const runs = new Runs(lowered.description);
-  return ids.flatMap((id): TestResultView[] => {
+  for (const id of ids) {
     const test = tests.get(id);
-    if (test === undefined) return [];
+    if (test === undefined) continue;
     const inTheWay = problemsOf(test.id, lowered.description, lowered.places, problems);
-    return [inTheWay.length > 0 ? unreadable(test, inTheWay) : judge(test, runs.of(test), lowered.places)];
-  });
+    yield inTheWay.length > 0 ? unreadable(test, inTheWay) : judge(test, runs.of(test), lowered.places);
+  }
 }
 
 class Runs {

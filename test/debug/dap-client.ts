@@ -5,6 +5,20 @@ import { DebugSession } from '../../server/debug/session.js';
 
 export const FILE = 'file:///work.iommu';
 
+interface StartOptions {
+  readonly lines?: readonly number[];
+  /** As the protocol has them, where a line alone does not say all. */
+  readonly breakpoints?: readonly SourceBreakpoint[];
+  readonly filters?: readonly string[];
+}
+
+export interface SourceBreakpoint {
+  readonly line: number;
+  readonly condition?: string;
+  readonly hitCondition?: string;
+  readonly logMessage?: string;
+}
+
 export class DapClient {
   private seq = 1;
   readonly responses: DapResponse[] = [];
@@ -43,10 +57,10 @@ export class DapClient {
   }
 
   /** Begins a session as VS Code does. Lines count from 1. */
-  async start(launch: object, { lines = [], filters = ['unexpected'] }: { readonly lines?: readonly number[]; readonly filters?: readonly string[] } = {}): Promise<Breakpoint[]> {
+  async start(launch: object, { lines = [], breakpoints: asked = lines.map((line) => ({ line })), filters = ['unexpected'] }: StartOptions = {}): Promise<Breakpoint[]> {
     await this.ask('initialize', { adapterID: 'iommu', linesStartAt1: true, columnsStartAt1: true, pathFormat: 'path' });
     await this.ask('launch', { program: FILE, ...launch });
-    const { breakpoints } = await this.ask<{ breakpoints: Breakpoint[] }>('setBreakpoints', { source: { path: '/work.iommu' }, breakpoints: lines.map((line) => ({ line })) });
+    const { breakpoints } = await this.ask<{ breakpoints: Breakpoint[] }>('setBreakpoints', { source: { path: '/work.iommu' }, breakpoints: asked });
     await this.ask('setExceptionBreakpoints', { filters });
     await this.ask('configurationDone');
     return breakpoints;

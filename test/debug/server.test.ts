@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { CancellationTokenSource, ProgressType } from 'vscode-languageserver/node';
 import { DEBUG_REQUEST, type DebugMessage } from '../../server/protocol-debug.js';
 import { RUN_TESTS_REQUEST, TESTS_REQUEST, type TestResultView, type TestsView } from '../../server/protocol-tests.js';
 import type { DapEvent, DapResponse } from '../../server/debug/messages.js';
@@ -39,6 +40,31 @@ it('lists and runs the tests of a file that is only on disk, and of an open one 
   expect(results.map(({ outcome }) => outcome)).toEqual(['passed', 'passed', 'passed', 'failed', 'failed']);
   await client.open(uri, SAMPLE.replace('64KiB from ram rw\n  unmap', '64KiB from ram rw expect EEXIST\n  unmap'));
   expect((await client.request<TestResultView[]>(RUN_TESTS_REQUEST, { uri, tests: ['scenario:maps'] })).map(({ outcome }) => outcome)).toEqual(['passed']);
+});
+
+it('tells results as they are there, and can be cancelled between two scenarios of a file', async () => {
+  const uri = 'file:///many.iommu';
+  const [hosts, scenario] = [SAMPLE.slice(0, SAMPLE.indexOf('scenario "maps"')), SAMPLE.slice(SAMPLE.indexOf('scenario "maps"'), SAMPLE.indexOf('scenario "other"'))];
+  const tests = [...Array(200).keys()].map((index) => `maps ${index}`);
+  await client.open(uri, hosts + tests.map((name) => scenario.replace('maps', name)).join(''));
+  const run = async (token: string, stop?: CancellationTokenSource): Promise<{ told: readonly TestResultView[]; answer: readonly TestResultView[] }> => {
+    const told: TestResultView[] = [];
+    const listening = client.connection.onProgress(new ProgressType<readonly TestResultView[]>(), token, (results) => {
+      told.push(...results);
+      stop?.cancel();
+    });
+    const answer = await client.connection.sendRequest<readonly TestResultView[]>(RUN_TESTS_REQUEST, { uri, tests: tests.map((name) => `scenario:${name}`), partialResultToken: token }, (stop ?? new CancellationTokenSource()).token);
+    listening.dispose();
+    return { told, answer };
+  };
+  const whole = await run('whole');
+  expect(whole.answer).toEqual([]);
+  expect(whole.told.map(({ id }) => id)).toEqual(tests.map((name) => `scenario:${name}`));
+  const { told, answer } = await run('part', new CancellationTokenSource());
+  expect(answer).toEqual([]);
+  expect(told.length).toBeGreaterThan(0);
+  expect(told.length).toBeLessThan(tests.length);
+  expect(told).toEqual(whole.told.slice(0, told.length));
 });
 
 it('knows no tests of a file that there is not', async () => {

@@ -41,6 +41,7 @@ const PROBLEMS: readonly Problem[] = [
   problem(8, '08-reset-fails', 'device/reset-fails', ['vfio-pci 0000:01:00.0: not ready 65535ms after bus reset; giving up', "Unknown PCI header type '127'"], ['not ready 65535ms after FLR; giving up']),
   problem(8, '08-bus-reset-hits-others', 'device/no-reset', ['no function level reset', 'nic (0000:01:00.1), driver igb', 'VFIO_DEVICE_PCI_HOT_RESET fails with EINVAL', 'Cannot reset device 0000:01:00.0, depends on group 2 which is not owned'], ['no available reset mechanism']),
   problem(8, '08-nothing-to-reset-with', 'device/no-reset', ['Cannot reset device 0000:00:1f.3, no available reset mechanism'], ['reset_method'], 'the device has no way to be reset'),
+  problem(8, '08-bus-reset-forbidden', 'device/no-reset', ['does not let its bus be reset: VFIO_DEVICE_PCI_HOT_RESET fails with ENODEV', 'wifi (0000:01:00.1)', 'no available reset mechanism'], ['does not come back from it, with ENODEV'], 'Linux resets no such bus'),
   problem(8, '08-flr-hangs-it', 'device/no-reset', ['function level reset hangs it', 'depends on device 0000:01:00.1 which is not owned'], ['FLReset+']),
   problem(9, '09-boot-framebuffer', 'device/boot-framebuffer', ["BAR 0: can't reserve"], ["BAR 0: can't reserve [mem 0xd0000000-0xdfffffff 64bit pref]"]),
   problem(10, '10-guest-window', 'memory/guest-window-too-small', ['Failed moving device BAR: failed allocating new MMIO range', "can't assign; no space", '64 GiB', '32 GiB'], ["can't assign; no space"]),
@@ -54,7 +55,8 @@ const PROBLEMS: readonly Problem[] = [
   problem(15, '15-set-iommu-not-permitted', 'iommu/no-interrupt-remapping', ['Failed to set iommu for container: Operation not permitted'], ['Failed to set iommu for container: Operation not permitted']),
   problem(16, '16-node-of-root', 'ownership/node-not-permitted', ['failed to open /dev/vfio/1: Permission denied', 'EACCES', 'runs as dpdk'], ['SUBSYSTEM=="vfio"']),
   problem(16, '16-device-cgroup', 'ownership/node-not-permitted', ['Operation not permitted', 'EPERM', 'device cgroup'], ['failed to open /dev/vfio/72: Operation not permitted']),
-  problem(17, '17-driverless', 'ownership/device-has-host-driver', ['no driver is bound to it', "Could not open '/dev/vfio/1'"], ['driver_override', 'new_id']),
+  problem(17, '17-driverless', 'ownership/device-has-host-driver', ['no driver is bound to it', 'fails with ENOENT', "Could not open '/dev/vfio/1': No such file or directory"], ['driver_override', 'new_id']),
+  problem(17, '17-unmanaged', 'ownership/device-has-host-driver', ['the host driver nvidia has it', 'fails with ENOENT', 'libvirt says "Unmanaged PCI device 0000:01:00.0 must be manually detached from the host"'], ["managed='no'"]),
   problem(18, '18-ids-match-several', 'driver/ids-match-several', ['gpu2', 'lost to the host all the same'], ['driver_override']),
   problem(20, '20-boot-rom', 'device/rom-unreadable', ['Invalid PCI ROM header signature: expecting 0xaa55, got 0x0000', 'Device option ROM contents are probably invalid'], ['romfile=', 'rombar=0']),
   problem(20, '20-integrated-graphics', 'device/rom-unreadable', ['integrated graphics', 'Invalid PCI ROM header signature'], ['no ROM at all']),
@@ -94,6 +96,13 @@ describe.each(PROBLEMS.map((each) => [`problem ${each.number}, ${each.fixture}: 
     expect(fixes.length > 0).toBe(noFix === undefined);
     for (const fix of fixes.slice(0, 1)) expect(codesOf(await analyseText(applyFix(analysed, fix)))).not.toContain(code);
   });
+});
+
+it('VFG-10: where another device of the group has made the file, nobody says that it is missing', async () => {
+  const beside = (driver: string) => text('17-driverless').replace('driver none }', `driver none }\n    function audio at 01:00.1 { class audio  driver ${driver} }`);
+  const messageOf = async (driver: string): Promise<string> => (await analyseText(beside(driver))).presented.find((each) => each.code === 'ownership/device-has-host-driver')!.message;
+  expect(await messageOf('none')).toContain("Could not open '/dev/vfio/1': No such file or directory");
+  expect(await messageOf('vfio-pci')).not.toMatch(/Could not open|ENOENT/);
 });
 
 describe('the table', () => {

@@ -102,6 +102,18 @@ describe('libvirt', () => {
     expect(calls(await run({ drivers: ['vfio-pci', 'none', 'none'] }, owner('type1'))).slice(0, 3)).toEqual(['libvirtd driver-override', 'libvirtd drivers-probe', 'libvirtd set-memlock']);
   });
 
+  test("managed='no': the devices are bound already, and libvirt touches no driver", async () => {
+    const of = await run({ drivers: ['vfio-pci', 'vfio-pci', 'igb'] }, owner('type1', 'managed no'));
+    expect(calls(of).slice(0, 4)).toEqual(['libvirtd set-memlock', 'open-group', 'group-status', 'open-container']);
+    expect(dmasOf(of)[0]?.expectation?.met).toBe(true);
+  });
+
+  test("VFG-10: managed='no' of devices that the host has ends where their file is not there", async () => {
+    const of = await run({ drivers: ['nvidia', 'snd_hda_intel', 'igb'] }, owner('type1', 'managed no').replace(/dma.*\n/, ''));
+    expect(calls(of)).toContain('open-group ENOENT');
+    expect(calls(of)).not.toContain('libvirtd unbind');
+  });
+
   test('IFD-12: through iommufd it opens the files, and locked memory counts for the process', async () => {
     const of = await run({}, owner('iommufd'));
     expect(calls(of)).toEqual([

@@ -9,7 +9,7 @@ const URI = 'file:///test.iommu';
 
 async function play(text: string, others: readonly { readonly uri: string; readonly text: string }[] = []): Promise<{ view: TestsView; run: (...ids: string[]) => TestResultView[] }> {
   const { lowered, problems } = await parseFiles([{ uri: URI, text }, ...others], URI);
-  return { view: testsOf(lowered, URI, problems), run: (...ids) => runTests(lowered, ids, problems) };
+  return { view: testsOf(lowered, URI, problems), run: (...ids) => [...runTests(lowered, ids, problems)] };
 }
 
 describe('the tests of a file', () => {
@@ -101,6 +101,19 @@ describe('a test', () => {
     const [maps] = (await play(SAMPLE)).run('scenario:maps');
     expect(maps!.output[0]).toBe('open-iommufd fd → ok');
     expect(maps!.output).toContainEqual(expect.stringMatching(/^ {4}DMAR: \[DMA Read/));
+  });
+
+  it('is played when its result is asked for, not before: whoever has enough can go', async () => {
+    const { lowered, problems } = await parseFiles([{ uri: URI, text: SAMPLE }], URI);
+    let played = 0;
+    const scenarios = lowered.description.scenarios.map((scenario) => ({ ...scenario, get actions() { played++; return scenario.actions; } }));
+    const results = runTests({ ...lowered, description: { ...lowered.description, scenarios } }, ['scenario:maps', 'scenario:other'], problems);
+    expect(played).toBe(0);
+    results.next();
+    const afterOne = played;
+    expect(afterOne).toBeGreaterThan(0);
+    results.next();
+    expect(played).toBeGreaterThan(afterOne);
   });
 
   it('that there is not has no result', async () => expect((await play(SAMPLE)).run('scenario:none', 'scenario:other')).toHaveLength(1));

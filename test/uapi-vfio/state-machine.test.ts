@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { Refusal, type CallFailure } from '../../server/simulator/errno.js';
 import type { Device, Domain, PagingDomain } from '../../server/simulator/kernel/core.js';
 import type { Iova } from '../../server/simulator/memory/address.js';
+import { MAP_FLAGS } from '../../server/simulator/uapi/iommufd/index.js';
 import type { Process } from '../../server/simulator/uapi/process.js';
 import { DIRTY_PAGES, DMA_MAP, DMA_UNMAP, Type1, VfioContainer } from '../../server/simulator/uapi/vfio/index.js';
 import type { Mapping } from '../../server/simulator/uapi/vfio/type1/mapping.js';
@@ -173,7 +174,7 @@ const common: readonly CallFailure[] = ['EBADF', 'ENOTTY', 'ENODEV'];
 /** Every call, and what it may be refused with beside EBADF, ENOTTY for a wrong file, and ENODEV for a device that is gone. */
 const ACTIONS: readonly (readonly [name: string, errnos: readonly CallFailure[], action: Action])[] = [
   ['open container', [], (world, program) => world.open(program, world.lab.vfio.openContainer(program.process))],
-  ['open group', ['EBUSY'], (world, program, choice) => world.open(program, world.lab.vfio.openGroup(program.process, world.device(choice)))],
+  ['open group', ['EBUSY', 'ENOENT'], (world, program, choice) => world.open(program, world.lab.vfio.openGroup(program.process, world.device(choice)))],
   ['group status', [], (world, program, { file }) => world.lab.vfio.groupStatus(program.process, world.file(program, file)).flags],
   ['SET_CONTAINER', ['EINVAL', 'EBADFD', 'EPERM', 'EBUSY', 'ENOMEM', 'EIO', 'EFAULT'], (world, program, { file, other }) => world.lab.vfio.setContainer(program.process, world.file(program, file), world.file(program, other))],
   ['UNSET_CONTAINER', ['EINVAL', 'EBUSY'], (world, program, { file }) => world.lab.vfio.unsetContainer(program.process, world.file(program, file))],
@@ -199,6 +200,10 @@ const ACTIONS: readonly (readonly [name: string, errnos: readonly CallFailure[],
     world.lab.vfio.kvmGroup(program.process, kvm, world.file(program, file), 'add');
   }],
   ['hot reset', ['EINVAL'], (world, program, { file, other }) => world.lab.vfio.deviceCalls.hotReset(program.process, world.file(program, file), [world.file(program, other)]).length],
+  ['reset', ['EINVAL'], (world, program, { file }) => world.lab.vfio.deviceCalls.reset(program.process, world.file(program, file))],
+  ['DEVICE_FEATURE_DMA_BUF', ['EINVAL', 'EOPNOTSUPP'], (world, program, { file, pages }) => world.open(program, world.lab.vfio.deviceCalls.exportMemory(program.process, world.file(program, file), { region: pages % 2, start: 0n, size: PAGE * 4n, ranges: 1 + (pages % 3) }))],
+  ['IOAS_MAP_FILE', ['EINVAL', 'EEXIST', 'ENOENT', 'EADDRINUSE', 'EOPNOTSUPP', 'EFAULT', 'ENOMEM'], (world, program, choice) =>
+    world.lab.machine.iommufd.ioasMapFile(program.process, world.file(program, choice.other), { ioas: pick(program.spaces, choice.slot) ?? 0, file: world.file(program, choice.file), start: 0n, length: PAGE, iova: iova(choice), flags: MAP_FLAGS.FIXED_IOVA | MAP_FLAGS.READABLE })],
   ['open iommufd', ['ENOENT'], (world, program) => {
     const fd = world.lab.machine.iommufd.open(program.process);
     program.files.push(fd);
@@ -264,7 +269,7 @@ function begin(world: World, names: readonly string[]): void {
   world.check();
 }
 
-const MORE = 'root-port rp3 at 00:05.0 { acs SV, RR, CR, UF   function C at 03:00.0 { class ethernet  driver vfio-pci }   function S at 03:00.1 { class ethernet } }';
+const MORE = 'root-port rp3 at 00:05.0 { acs SV, RR, CR, UF   function C at 03:00.0 { class ethernet  driver vfio-pci  bar 0 at 0xfc00_0000 size 64KiB }   function S at 03:00.1 { class ethernet } }';
 
 describe.each(['5.13', '6.1', '6.19'])('Linux %s', (kernel) => {
   let boot: () => Lab;

@@ -43,7 +43,7 @@ export const CHECKS: readonly Check[] = [
   {
     what: 'the mediated device is of a kind that still exists', because: 'Mediated devices that borrow the IOMMU of their parent needed an interface that went with the external domain (MDV-07): no driver registers them any more.',
     made: [
-      { api: CONTAINERS, verb: 'open-group', errno: 'ENODEV', rules: ['VFG-10', 'MDV-07'], devices: 'mediated', since: emulated },
+      { api: CONTAINERS, verb: 'open-group', errno: 'ENOENT', rules: ['VFG-10', 'MDV-07'], devices: 'mediated', since: emulated },
       { api: 'iommufd', verb: 'open-cdev', errno: 'ENOENT', rules: ['CDV-01', 'MDV-07'], devices: 'mediated', since: emulated },
       { api: 'iommufd', verb: 'bind-iommufd', errno: 'ENOENT', rules: ['CDV-01', 'MDV-07'], devices: 'mediated', since: emulated },
     ],
@@ -51,7 +51,7 @@ export const CHECKS: readonly Check[] = [
   {
     what: 'a VFIO driver has the device', because: 'The file is not there without one: no file of the group, or no character device.',
     made: [
-      { api: CONTAINERS, verb: 'open-group', errno: 'ENODEV', rules: ['VFG-10'], devices: 'hardware' },
+      { api: CONTAINERS, verb: 'open-group', errno: 'ENOENT', rules: ['VFG-10'], devices: 'hardware' },
       { api: 'iommufd', verb: 'open-cdev', errno: 'ENOENT', rules: ['CDV-01'], devices: 'hardware', since: cdevs },
     ],
   },

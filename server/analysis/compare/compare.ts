@@ -16,6 +16,7 @@ import { modelChoices, modelTitle, type Model } from './models.js';
 import { momentsOf } from './moments.js';
 import { phaseOf, type Phase } from './phases.js';
 import { MAX_DRAWN_ACTIONS, play, type Played, type PlayedRun } from './play.js';
+import { PlayedModels } from './remembered-play.js';
 import { sideView } from './scene.js';
 import { storiesOf } from './stories.js';
 import { withoutExpectation, type GroupOf } from './translate.js';
@@ -33,9 +34,11 @@ export interface ComparedFile {
 /** Rows of one run that are compared; the first ones matter. */
 const MAX_ROWS = 2000;
 
-export function compare(file: ComparedFile, models: readonly [Model, Model]): ComparisonView {
+/** @param remembered what was played of this file before */
+export function compare(file: ComparedFile, models: readonly [Model, Model], remembered = new PlayedModels()): ComparisonView {
   const groupOf = groupsOf(file.hosts);
-  const played = [play(file.description, models[0], groupOf), play(file.description, models[1], groupOf)] as const;
+  const [left, right] = remembered.of([models[0].name, models[1].name]);
+  const played = [play(file.description, models[0], groupOf, left), play(file.description, models[1], groupOf, right)] as const;
   const subjects = [...file.description.hosts, ...file.description.scenarios].map(({ id }) => id);
   return {
     uri: file.uri, version: file.version, title: file.title,

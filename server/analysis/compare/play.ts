@@ -5,6 +5,7 @@ import type { ObjectGraph } from '../../simulator/object-graph.js';
 import type { Machine } from '../../simulator/scenario/machine.js';
 import type { RunReport } from '../../simulator/report.js';
 import { withModel, type Model, type UnderModel } from './models.js';
+import { PlayedRuns } from './remembered-play.js';
 import type { GroupOf } from './translate.js';
 
 /** Actions of a run whose objects are drawn; what comes after is listed only. */
@@ -26,29 +27,34 @@ export interface Played extends UnderModel {
   readonly runs: ReadonlyMap<SubjectId, PlayedRun>;
 }
 
-export function play(description: MachineDescription, model: Model, groupOf: GroupOf): Played {
+/** @param remembered runs of this file under this model that were played before */
+export function play(description: MachineDescription, model: Model, groupOf: GroupOf, remembered = new PlayedRuns()): Played {
   const refused = new Set<SubjectId>();
   for (let tries = 1; ; tries++) {
-    const played = playOnce(withModel(description, model, groupOf, refused), model);
+    const played = playOnce(withModel(description, model, groupOf, refused), model, remembered);
     const known = refused.size;
     for (const id of refusedTranslations(played)) refused.add(id);
-    if (refused.size === known || tries === MAX_TRIES) return played;
+    if (refused.size !== known && tries < MAX_TRIES) continue;
+    remembered.endRound();
+    return played;
   }
 }
 
-function playOnce(under: UnderModel, model: Model): Played {
-  const { description } = under;
+function playOnce(under: UnderModel, model: Model, remembered: PlayedRuns): Played {
+  const description = { ...under.description, hosts: under.description.hosts.map((host) => remembered.host(host)) };
+  const { owners, domains, questions, pasidSets } = description;
   const plans = new BootPlans();
   const runs = new Map<SubjectId, PlayedRun>();
+  const hosts = new Map(description.hosts.map((host) => [host.id, host]));
   for (const host of description.hosts) {
-    runs.set(host.id, watched((watch) => runHost(description, host, plans, watch).run));
+    runs.set(host.id, remembered.recall(host.id, { host, owners, domains, questions, pasidSets }, () => watched((watch) => runHost(description, host, plans, watch).run)));
   }
   for (const scenario of description.scenarios) {
-    const host = description.hosts.find(({ id }) => id === scenario.host);
+    const host = hosts.get(scenario.host);
     if (host === undefined) continue;
-    runs.set(scenario.id, watched((watch) => runScenario(description, host, scenario, plans, watch)));
+    runs.set(scenario.id, remembered.recall(scenario.id, { host, owners, scenario, pasidSets }, () => watched((watch) => runScenario(description, host, scenario, plans, watch))));
   }
-  return { ...under, model, runs };
+  return { ...under, description, model, runs };
 }
 
 function watched(work: (watch: (machine: Machine, index: number) => void) => RunReport): PlayedRun {

@@ -1,10 +1,11 @@
 import { addressText, type Facts, isBridge, isVfioDriver } from '../facts.js';
 import { bind } from '../fixes.js';
-import { hasBrokenBusReset, hasBrokenFlr, lacksOwnReset } from '../reset.js';
+import { hasBrokenFlr, lacksOwnReset } from '../reset.js';
 import { sampleHost } from '../sample.js';
 import type { DiagnosticRule, Fix, Found } from '../rule.js';
 import type { FunctionDescription, HostDescription, OwnerDescription, SubjectId } from '../../simulator/description.js';
 import { Topology } from '../../simulator/fabric/topology.js';
+import { forbidsBusReset } from '../../simulator/kernel/bus-reset-quirks.js';
 
 const MAX_NAMED = 4;
 
@@ -52,14 +53,23 @@ function assignFix(facts: Facts, host: HostDescription, owner: OwnerDescription,
 const because = (fn: FunctionDescription): string =>
   (fn.resetMethods === undefined && hasBrokenFlr(fn) ? 'its function level reset hangs it, so that Linux does not use it' : fn.resetMethods === undefined ? 'it has no function level reset' : 'nothing resets it alone (reset_method is empty)');
 
+/** Why Linux does not reset the bus of a function; null when it does. */
+function whyNoBusReset(facts: Facts, topology: Topology, fn: FunctionDescription): string | null {
+  const bridge = topology.upstream(fn);
+  if (bridge === null) return 'a root bus cannot be reset';
+  if (forbidsBusReset(fn)) return 'it does not survive a reset of its bus';
+  const other = [bridge, ...resetAlong(topology, fn)].find(forbidsBusReset);
+  return other === undefined ? null : `${facts.name(other.id)} does not let its bus be reset`;
+}
+
 function describe(facts: Facts, host: HostDescription, topology: Topology, fn: FunctionDescription, owner: OwnerDescription): Omit<Found, 'subject'> | null {
-  const hasBus = !topology.isOnRootBus(fn) && !hasBrokenBusReset(fn);
+  const noBus = whyNoBusReset(facts, topology, fn);
+  const hasBus = noBus === null;
   const others = hasBus ? inTheWay(facts, topology, fn, owner) : [];
   if (hasBus && others.length === 0) return null;
   const list = others.slice(0, MAX_NAMED).map((other) => state(facts, other)).join('; ');
   const more = others.length > MAX_NAMED ? ` and ${others.length - MAX_NAMED} more` : '';
-  const noBus = hasBrokenBusReset(fn) ? 'it does not survive a reset of its bus' : 'a root bus cannot be reset';
-  const bus = hasBus ? `a reset of its bus would also reset ${list}${more}, which ${owner.name} does not have: VFIO_DEVICE_PCI_HOT_RESET fails with EINVAL` : noBus;
+  const bus = hasBus ? `a reset of its bus would also reset ${list}${more}, which ${owner.name} does not have: VFIO_DEVICE_PCI_HOT_RESET fails with EINVAL` : `${noBus}: VFIO_DEVICE_PCI_HOT_RESET fails with ENODEV`;
   return {
     message: `${facts.name(fn.id)} cannot be reset: ${because(fn)}, and ${bus}.${owner.kind === 'vm' ? ` QEMU says ${qemuSays(facts, fn, owner, others[0])}.` : ''} The next user finds the device as the last one left it.`,
     related: others.map((other) => ({ subject: other.id, message: 'on the same bus' })),
@@ -80,7 +90,7 @@ export const noReset: DiagnosticRule = {
   documentation: `A device has to be reset between two users, and when a VM reboots. The kernel tries, in this order: what it knows of the device, ACPI, function level reset (\`FLReset+\` in \`lspci -vv\`), PM (D3hot and back, unless \`NoSoftRst+\`), and a reset of the bus
 when the device is alone on it. \`/sys/bus/pci/devices/…/reset_method\` lists what is left.
 
-A device that shares its bus can be reset together with all that is there: \`VFIO_DEVICE_PCI_HOT_RESET\`. That works only when every one of them is bound to a VFIO driver and in a group of the caller; else it fails with EINVAL, and QEMU says "vfio: Cannot reset device
+A device that shares its bus can be reset together with all that is there: \`VFIO_DEVICE_PCI_HOT_RESET\`. That works only when every one of them is bound to a VFIO driver and in a group of the caller; else it fails with EINVAL, and on a root bus, or where Linux knows that a device on the bus (or the bridge above) does not come back from it, with ENODEV. QEMU says "vfio: Cannot reset device
 0000:01:00.0, depends on group 14 which is not owned." or "no available reset mechanism". The VM starts all the same, with the device in the state in which the last user left it: guests whose driver does not expect that hang, and secrets stay in its memory.
 
 The finding is made where the file says \`flr no\` or \`reset-method none\`, and for devices whose function level reset Linux avoids because it hangs them.

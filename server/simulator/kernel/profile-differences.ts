@@ -40,6 +40,7 @@ const DESCRIPTIONS: { readonly [Field in Behaviour]: Description<`${KernelProfil
   mediatedLimit: { topic: 'a parent that has no mediated device left', says: { vendor: 'its driver answers, each in its own way', core: 'EUSERS' } },
   errorInterrupts: { topic: 'functions with the error interrupt of VFIO', says: { express: 'those of PCI Express', all: 'all' } },
   deviceLowPower: { topic: 'users may put a device to sleep', says: { true: 'yes (VFIO_DEVICE_FEATURE)', false: 'no' } },
+  deviceBuffers: { topic: 'users may export memory of a device as a dma-buf', says: { true: 'yes (VFIO_DEVICE_FEATURE_DMA_BUF)', false: 'no' } },
   groupDomainExported: { topic: 'vfio_group_iommu_domain()', says: { true: 'exported, used by nobody', false: 'not there' } },
   wrapErrno: { topic: 'a type1 mapping beyond the last address', says: { EINVAL: 'EINVAL', EOVERFLOW: 'EOVERFLOW' } },
   domainAllocation: { topic: 'type1 gets no domain', says: { EIO: 'always EIO', driver: 'the errno of the driver' } },

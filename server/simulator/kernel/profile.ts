@@ -35,6 +35,8 @@ export interface KernelProfile {
   readonly mediatedLimit: MediatingLimit;
   /** VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY and its opposite (>= 6.1). */
   readonly deviceLowPower: boolean;
+  /** VFIO_DEVICE_FEATURE_DMA_BUF: users export memory of a device (>= 6.19). */
+  readonly deviceBuffers: boolean;
   /** Which PCI functions have the error interrupt: those of PCI Express, or all (7.3; read by no tree in between). */
   readonly errorInterrupts: 'express' | 'all';
   /** `vfio_group_iommu_domain()` is exported to drivers (5.12 to 5.14, VFT-67). */
@@ -99,7 +101,7 @@ export interface KernelProfile {
 
 const NEWEST: KernelProfile = {
   regionMerge: 'neighbours', relaxableRegions: true, vmdAliases: true, joinLine: 'of-device',
-  mediatedLimit: 'core', deviceLowPower: true, groupDomainExported: false, errorInterrupts: 'all',
+  mediatedLimit: 'core', deviceLowPower: true, deviceBuffers: true, groupDomainExported: false, errorInterrupts: 'all',
   ioasids: 'global',
   name: '6.19', version: 6019, release: 6019, busScan: 'per-unit', ownership: 'dma-owner', mediated: 'emulated-group', iommufd: true, cdev: true, hwptAlloc: true, iommufdSince613: true,
   wrapErrno: 'EOVERFLOW', domainAllocation: 'driver', type1Nesting: false, vaddrUpdate: 'no-emulated', notContainer: 'EBADFD', directRegions: 'core-einval', vtdBlockedDomain: true,
@@ -107,7 +109,7 @@ const NEWEST: KernelProfile = {
   failedAttach: 'all-go-back', bindAnswer: 'probe', probeFailure: 'with-driver', directMappingFailure: 'told', conflictingTypes: 'identity', trailingBlank: false,
   firmwareRegionsBeyondX86: true, untrusted: 'tunnelled', typeConflict: 'silent', bindWithoutDomain: 'deferred', joinsLiveGroup: 'group-domain', graphicsIdentity: false,
 };
-const V6_12: KernelProfile = { ...NEWEST, errorInterrupts: 'express', name: '6.12', version: 6012, release: 6012, iommufdSince613: false, wrapErrno: 'EINVAL', type1Nesting: true, untrusted: 'below-external-port', bindWithoutDomain: 'bound' };
+const V6_12: KernelProfile = { ...NEWEST, deviceBuffers: false, errorInterrupts: 'express', name: '6.12', version: 6012, release: 6012, iommufdSince613: false, wrapErrno: 'EINVAL', type1Nesting: true, untrusted: 'below-external-port', bindWithoutDomain: 'bound' };
 const V6_6: KernelProfile = { ...V6_12, probeFailure: 'probe-of', name: '6.6', version: 6006, release: 6006, domainAllocation: 'EIO', amdBlockedDomain: false, typeConflict: 'told', conflictingTypes: 'global-default', graphicsIdentity: true };
 const V6_1: KernelProfile = {
   ...V6_6, hwptAlloc: false, ioasids: 'uncounted', name: '6.1', version: 6001, release: 6001, iommufd: false, cdev: false, notContainer: 'EINVAL', directRegions: 'vtd-eperm', vtdBlockedDomain: false,

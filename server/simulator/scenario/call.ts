@@ -83,6 +83,13 @@ export class Call {
     return found;
   }
 
+  /** The same for a call that opens the device's file, which went with the device. @throws Refusal ENOENT by the rule of that call */
+  deviceOfFile(role: string, rule: 'VFG-10' | 'CDV-01'): Device {
+    const operand = this.operand(role);
+    if (operand?.kind === 'subject' && this.machine.kernel.device(operand.subject) === undefined) throw new Refusal('ENOENT', rule, `there is no device ${this.word(role)} on this host, so there is no file to open`);
+    return this.device(role);
+  }
+
   private heldDevice(operand: Operand | undefined): Device | undefined {
     const handle = operand?.kind === 'handle' ? this.program.handles.get(operand.name) : undefined;
     return handle?.kind === 'file' ? handle.device : undefined;

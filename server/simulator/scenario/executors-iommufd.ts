@@ -18,7 +18,7 @@ const FLAG_PASID = 1;
 const openIommufd: Executor = (call) => call.keep(call.machine.iommufd.open(call.process), 'iommufd');
 
 const openCdev: Executor = (call) => {
-  const device = call.device('device');
+  const device = call.deviceOfFile('device', 'CDV-01');
   return call.keep(call.machine.iommufd.openCdev(call.process, device), 'cdev', device);
 };
 
@@ -34,7 +34,7 @@ const bindIommufd: Executor = (call) => {
 };
 
 function openFor(call: Call, name: string): FileHandle {
-  const device = call.device('device');
+  const device = call.deviceOfFile('device', 'CDV-01');
   const handle: FileHandle = { kind: 'file', class: 'cdev', fd: call.machine.iommufd.openCdev(call.process, device), device };
   call.program.handles.set(name, handle);
   return handle;
@@ -44,7 +44,9 @@ function openFor(call: Call, name: string): FileHandle {
 export function heldCdev(call: Call): FileHandle | undefined {
   const direct = call.optionalHandle('device');
   if (direct?.kind === 'file') return direct;
-  return call.subject('device') === undefined ? undefined : cdevOf(call, call.device('device'));
+  const subject = call.subject('device');
+  const device = subject === undefined ? undefined : call.machine.kernel.device(subject);
+  return device === undefined ? undefined : cdevOf(call, device);
 }
 
 function cdevOf(call: Call, device: Device): FileHandle | undefined {

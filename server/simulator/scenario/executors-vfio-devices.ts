@@ -64,6 +64,12 @@ const hotReset: Executor = (call) => {
   return { values: { functions: BigInt(reset.length) }, notes: [`The bus is reset: ${reset.map(({ subject }) => call.machine.nameOf(subject)).join(', ')}.`] };
 };
 
+/** What is made is mapped as a file (IFD-19). */
+const exportDmaBuf: Executor = (call) => {
+  const request = { region: Number(call.number('region')), start: call.optionalNumber('start') ?? 0n, size: call.number('size'), ranges: Number(call.optionalNumber('count') ?? 1n) };
+  return call.keep(call.machine.vfio.deviceCalls.exportMemory(call.process, deviceFd(call), request), 'memfd');
+};
+
 const deviceFeature: Executor = (call) => {
   const word = call.word('feature');
   const feature = FEATURES.get(word) ?? Number(word);
@@ -138,6 +144,6 @@ const kvmGroup = (action: 'add' | 'remove'): Executor => (call) => {
 
 export const VFIO_DEVICE_EXECUTORS: Readonly<Record<string, Executor>> = {
   'device-info': deviceInfo, 'region-info': regionInfo, 'irq-info': irqInfo, 'set-irqs': setIrqs, 'reset-device': resetDevice, 'hot-reset-info': hotResetInfo,
-  'hot-reset': hotReset, 'device-feature': deviceFeature, 'api-version': apiVersion, 'vfio-ioctl': unknownIoctl, 'dirty-pages': dirtyPages, 'dma-rw': dmaRw,
+  'hot-reset': hotReset, 'device-feature': deviceFeature, 'export-dma-buf': exportDmaBuf, 'api-version': apiVersion, 'vfio-ioctl': unknownIoctl, 'dirty-pages': dirtyPages, 'dma-rw': dmaRw,
   'group-iommu-domain': groupIommuDomain, 'mdev-create': mdevCreate, 'mdev-remove': mdevRemove, 'open-kvm': openKvm, 'kvm-add-group': kvmGroup('add'), 'kvm-remove-group': kvmGroup('remove'),
 };

@@ -12,7 +12,7 @@ import { dirtyResult } from './executors-vfio-devices.js';
 const openContainer: Executor = (call) => call.keep(call.machine.vfio.openContainer(call.process, call.word('handle')), 'container');
 
 const openGroup: Executor = (call) => {
-  const device = call.device('device');
+  const device = call.deviceOfFile('device', 'VFG-10');
   return call.keep(call.machine.vfio.openGroup(call.process, device), 'group', device);
 };
 

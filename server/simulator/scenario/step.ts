@@ -42,6 +42,7 @@ export function runStep(machine: Machine, step: StepDescription, origin: Subject
   const main = given.main ?? Object.values(given.values ?? {}).find((value) => typeof value === 'bigint');
   return {
     kind: 'step', id: step.id, origin, text: step.text, call: callName(machine, step), result, value: given.values,
+    ...(main === undefined ? {} : { answer: main }),
     messages: log.slice(before),
     trace: [
       ...(given.notes ?? []).map((text) => note(text, [])),

@@ -1,7 +1,8 @@
 /**
- * QEMU started by libvirt (iommufd: 12.1 and later), with `managed='yes'`: libvirtd, which is root, detaches the devices from the
- * host, raises the limit of locked memory, and for iommufd opens the files that QEMU then finds open. The rest is QEMU's.
+ * QEMU started by libvirt (iommufd: 12.1 and later): libvirtd, which is root, detaches the devices from the host when they are
+ * managed, raises the limit of locked memory, and for iommufd opens the files that QEMU then finds open. The rest is QEMU's.
  */
+import type { OwnerDescription } from '../../description.js';
 import { isVfioDriver } from '../../kernel/drivers.js';
 import type { Assigned, Calls, Part, Task } from './steps.js';
 import { deviceHandle, handle, number, openCdev, subject, word } from './steps.js';
@@ -12,8 +13,11 @@ const LIBVIRTD = 'libvirtd';
 /** What libvirt adds to the memory of a guest: for QEMU itself and for MMIO. */
 const HEADROOM = 1n << 30n;
 
+/** `managed='yes'`; else the administrator has bound the devices, and libvirt starts no VM of which he has not. */
+export const detachesDevices = ({ program, managed }: OwnerDescription): boolean => program === 'libvirt' && managed !== false;
+
 export function* libvirt(task: Task): Calls {
-  for (const assigned of task.assigned) yield* detachFromHost(task, assigned);
+  if (detachesDevices(task.steps.owner)) for (const assigned of task.assigned) yield* detachFromHost(task, assigned);
   yield* raiseLimit(task);
   if (task.steps.owner.through !== 'iommufd') return yield* qemu(task);
   yield* startWithFiles(task);

@@ -193,6 +193,7 @@ export class IoPageTable {
     if (((range.offset % PAGE_SIZE) & (this.alignment - 1n)) !== 0n) {
       throw new Refusal('EINVAL', 'IFD-18', `the memory begins ${range.offset % PAGE_SIZE} bytes into a page, which is not a multiple of the IOAS's alignment, ${this.alignment}`);
     }
+    range.pages.source.dmaBuffer?.importedBy(this);
     const value: Area = { pages: range.pages, offset: range.offset, permission, subject, accesses: 0, locks: 0, unmapping: false };
     return { start, last: (start + range.length - 1n) as Iova, value };
   }

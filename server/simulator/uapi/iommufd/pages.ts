@@ -6,6 +6,7 @@ import { Refusal } from '../../errno.js';
 import { PAGE_SIZE, type PhysicalAddress } from '../../memory/address.js';
 import { memlockPages } from '../locked-memory.js';
 import type { MemoryPiece, OpenFile, Process } from '../process.js';
+import type { DmaBuffer } from './dma-buffer.js';
 import { pagesOf, PinnedRuns, type PinnedRun } from './pinned-runs.js';
 
 /** IFD-12: locked pages are counted for the user, or for the process's memory as type1 does. */
@@ -24,7 +25,7 @@ export interface PageSource {
   /** Another process may be charged for them (IFD-22). */
   readonly movable: boolean;
   /** The dma-buf that they belong to: nobody pins such memory, and nobody is charged (IFD-19). */
-  readonly dmaBuffer?: object;
+  readonly dmaBuffer?: DmaBuffer;
   /** Address or offset of the first byte that was asked for. */
   readonly start: bigint;
   /** Physical pieces behind whole pages. `from` counts from `start` rounded down to a page. @throws Refusal EFAULT, EINVAL */

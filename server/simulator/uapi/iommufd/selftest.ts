@@ -280,12 +280,11 @@ export class Selftest {
 
   /** DMABUF_REVOKE: the exporter takes the buffer back, or gives it out again. @throws Refusal EINVAL */
   revokeBuffer(file: IommufdFile, process: Process, fd: number, revoked: boolean): void {
-    const context = this.enter(file);
+    this.enter(file);
     const buffer = process.file(fd);
     if (!(buffer instanceof DmaBuffer)) throw new Refusal('EINVAL', 'IFD-19', `file descriptor ${fd} is not a buffer of the tests`);
-    buffer.revoked = revoked;
-    if (!revoked) return;
-    for (const object of context.objects.all()) if (object instanceof Ioas) object.table.revoke(buffer);
+    if (revoked) buffer.revoke();
+    else buffer.revoked = false;
   }
 }
 

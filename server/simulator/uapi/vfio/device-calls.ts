@@ -5,7 +5,8 @@
 import { Refusal } from '../../errno.js';
 import type { Device, Kernel } from '../../kernel/core.js';
 import type { OpenFile, Process } from '../process.js';
-import { deviceFeature, type FeatureRequest } from './device-features.js';
+import { deviceFeature, DMA_BUF, FEATURE_FLAG, wantFeature, type FeatureRequest } from './device-features.js';
+import { exportMemory, interruptBuffers, type ExportRequest } from './dma-buf.js';
 import { isDeviceHolder, type DeviceHolder } from './device-file.js';
 import { irqInfo, IRQ_INDEXES, type IrqInfo, type IrqRequest } from './device-interrupts.js';
 import { regionInfo, REGIONS, type RegionInfo } from './device-regions.js';
@@ -61,8 +62,10 @@ export class DeviceCalls {
 
   /** VFIO_DEVICE_RESET: the function alone. @throws Refusal EINVAL when there is no way to do that */
   reset(process: Process, fd: number): void {
-    const { device } = this.open(process, fd);
+    const vfioDevice = this.open(process, fd);
+    const { device } = vfioDevice;
     if (!resetWorks(device)) throw new Refusal('EINVAL', 'VFG-16', `${device.name} has no way to be reset alone`, [device.subject]);
+    interruptBuffers(vfioDevice);
   }
 
   hotResetInfo(process: Process, fd: number): HotResetInfo {
@@ -74,11 +77,23 @@ export class DeviceCalls {
   hotReset(process: Process, fd: number, fds: readonly number[]): readonly Device[] {
     const file = this.holder(process, fd);
     const groups = (): VfioGroup[] => fds.map((each) => groupOf(process.file(each)));
-    return checkHotReset(this.kernel, this.registry, file.vfioDevice, file.byCdev, { count: fds.length, groups });
+    const hit = checkHotReset(this.kernel, this.registry, file.vfioDevice, file.byCdev, { count: fds.length, groups });
+    for (const device of hit) {
+      const registered = this.registry.deviceOf(device);
+      if (registered !== undefined) interruptBuffers(registered);
+    }
+    return hit;
   }
 
   feature(process: Process, fd: number, request: FeatureRequest): void {
-    deviceFeature(this.open(process, fd), request, this.kernel.profile.deviceLowPower);
+    deviceFeature(this.open(process, fd), request, this.kernel.profile);
+  }
+
+  /** VFIO_DEVICE_FEATURE_DMA_BUF. @returns the descriptor of the buffer. @throws Refusal ENOTTY, EOPNOTSUPP, EINVAL, ENODEV */
+  exportMemory(process: Process, fd: number, request: ExportRequest): number {
+    const vfioDevice = this.open(process, fd);
+    wantFeature(vfioDevice, { feature: DMA_BUF, flags: FEATURE_FLAG.GET }, this.kernel.profile);
+    return process.open(exportMemory(vfioDevice, request));
   }
 
   /** @throws Refusal EBADF, ENOTTY, EINVAL (CDV-01) */

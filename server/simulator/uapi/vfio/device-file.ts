@@ -1,5 +1,6 @@
 /** An open device (VFG-16, VFG-19): what VFIO_GROUP_GET_DEVICE_FD returned. */
 import type { OpenFile } from '../process.js';
+import { dropBuffers } from './dma-buf.js';
 import type { VfioDevice } from './registry.js';
 
 /** A file through which a device may be used: from its group, or its character device once that is bound (CDV-01). */
@@ -38,6 +39,7 @@ export function closed(vfioDevice: VfioDevice): boolean {
   if (vfioDevice.openCount === 1) vfioDevice.mediating?.closed();
   vfioDevice.openCount--;
   if (vfioDevice.openCount === 0) {
+    dropBuffers(vfioDevice);
     vfioDevice.interrupts.reset();
     vfioDevice.asleep = false;
   }

@@ -4,6 +4,7 @@
  */
 import { Refusal } from '../../errno.js';
 import type { Device, Kernel } from '../../kernel/core.js';
+import { forbidsBusReset } from '../../kernel/bus-reset-quirks.js';
 import type { VfioDevice, VfioGroup, VfioRegistry } from './registry.js';
 
 /** A function that the reset would hit. */
@@ -25,9 +26,16 @@ const DEVICE_ID = { OWNED: 0, NOT_OWNED: -1 } as const;
 
 const RULE = 'VFG-16';
 
-/** Everything below the bridge above the device, bridges too. @throws Refusal ENODEV on a root bus, which cannot be reset */
+/** Everything below the bridge above the device, bridges too. @throws Refusal ENODEV on a root bus, which cannot be reset, and where a quirk forbids it */
 function affectedBy(kernel: Kernel, device: Device): readonly Device[] {
   const bridge = device.kind === 'pci' ? device.description.upstream : null;
+  const below = belowBridge(kernel, device, bridge);
+  const forbidding = [...(bridge === null ? [] : [kernel.device(bridge)]), ...below].find((each) => each?.kind === 'pci' && forbidsBusReset(each.description));
+  if (forbidding !== undefined) throw new Refusal('ENODEV', RULE, `${forbidding.name} would not come back from a reset of ${forbidding.subject === bridge ? 'the bus below it' : 'its bus'}, so that Linux makes none`, [forbidding.subject]);
+  return below;
+}
+
+function belowBridge(kernel: Kernel, device: Device, bridge: string | null): readonly Device[] {
   if (bridge === null) throw new Refusal('ENODEV', RULE, `there is no bridge above ${device.name} that could reset its bus`, [device.subject]);
   const below = new Map<string, Device[]>();
   for (const each of kernel.devices) {

@@ -28,6 +28,7 @@ import { Type1, Type1Driver } from './type1/type1.js';
 export { DIRTY_PAGES, DMA_MAP, DMA_UNMAP, EXTENSION, IOMMU_MODELS } from './constants.js';
 export { VfioContainer } from './container.js';
 export { DeviceCalls, type DeviceInfo } from './device-calls.js';
+export type { ExportRequest } from './dma-buf.js';
 export { FEATURE_FLAG, FEATURES } from './device-features.js';
 export { IRQ_SET } from './device-interrupts.js';
 export { DeviceFile } from './device-file.js';
@@ -106,11 +107,16 @@ export class VfioSubsystem {
 
   // ---------------------------------------------------------------------------------------------- group
 
-  /** Opens `/dev/vfio/N` of the device's group (VFG-10, OWN-40). @returns a file descriptor */
+  /**
+   * Opens `/dev/vfio/N` of the device's group (VFG-10, OWN-40). The kernel's own answer for a group without VFIO devices is
+   * ENODEV, but its node comes with the first of them and goes with the last, so that whoever opens it finds no file.
+   * @returns a file descriptor. @throws Refusal ENOENT, EPERM, EACCES, EBUSY
+   */
   openGroup(process: Process, device: Device): number {
     const group = this.registry.groupOf(device);
     if (group === undefined || (group.members.size === 0 && this.kernel.profile.ownership === 'dma-owner')) {
-      throw new Refusal('ENODEV', 'VFG-10', `no device of the group of ${device.name} is bound to a VFIO driver`, [device.subject]);
+      const why = device.group === null ? `${device.name} is in no IOMMU group` : `no device of the group of ${device.name} is bound to a VFIO driver`;
+      throw new Refusal('ENOENT', 'VFG-10', `${why}, so there is no file to open`, [device.subject]);
     }
     wantNode(process, { path: `/dev/vfio/${group.nodeName}`, mode: '0600', rule: 'VFG-10' }, [device.subject]);
     if (group.kind === 'noiommu' && !process.has('SYS_RAWIO')) throw new Refusal('EPERM', 'VFG-10', 'a group without IOMMU can be opened with CAP_SYS_RAWIO only', group.subjects());
@@ -150,6 +156,11 @@ export class VfioSubsystem {
     const file = process.file(deviceFd);
     if (!(file instanceof DeviceFile)) throw wrongFile(file, 'a VFIO device');
     return file;
+  }
+
+  /** Puts a driver on. @returns 'blocked' while another one is being removed (VFG-23). @throws Refusal as `DriverCore.bind` */
+  bind(device: Device, driver: string): 'done' | 'blocked' {
+    return this.registry.attempt(device, () => this.kernel.bind(device, driver));
   }
 
   /** Takes the driver off. @returns 'blocked' when the driver's remove waits for the user to close the device (VFG-23) */

@@ -6,6 +6,7 @@ import { Refusal } from '../../errno.js';
 import type { Device, DriverListener, Group, Kernel } from '../../kernel/core.js';
 import { isVfioDriver, VIABLE_DRIVERS } from '../../kernel/drivers.js';
 import type { ContainerFile, DeviceBinding, RegistrationKind } from '../container.js';
+import type { DmaBuffer } from '../iommufd/dma-buffer.js';
 import { DeviceInterrupts } from './device-interrupts.js';
 import { MediatingDriver } from './mediating-driver.js';
 
@@ -25,6 +26,8 @@ export interface VfioDevice {
   readonly interrupts: DeviceInterrupts;
   /** Its user put it to sleep (VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY). */
   asleep: boolean;
+  /** Its memory that users exported (VFIO_DEVICE_FEATURE_DMA_BUF). */
+  readonly buffers: Set<DmaBuffer>;
   /** What waits for the last close: the driver's remove (VFG-23). */
   readonly waiting: (() => void)[];
   /** Its driver is being removed, and nobody can open it any more. */
@@ -152,6 +155,11 @@ export class VfioRegistry implements DriverListener {
     this.kernel.log.push(`${device.driver ?? device.bus} ${device.name}: Device added to live group ${device.group!.id}!`);
   }
 
+  /** VFG-23: a remove that waits keeps the device locked, and a bind waits with it. */
+  locked(device: Device): void {
+    if ((this.byDevice.get(device)?.waiting.length ?? 0) > 0) throw new Refusal('EBUSY', 'VFG-23', `the driver of ${device.name} is being removed, and the bind waits until that is through`, [device.subject]);
+  }
+
   /** VFG-23: the driver's remove waits until nobody has the device open; in the old model also until its last device's group left its container. */
   remove(device: Device): void {
     const registered = this.byDevice.get(device);
@@ -198,7 +206,7 @@ export class VfioRegistry implements DriverListener {
     const kind = this.kindOf(device);
     const group = this.groupFor(device, kind);
     const mediating = device.kind === 'mdev' ? new MediatingDriver(device, device.description.kind !== 'software-no-dma') : null;
-    const registered: VfioDevice = { device, kind, group, openCount: 0, cdevFiles: 0, binding: null, mediating, interrupts: new DeviceInterrupts(device, this.kernel.profile.errorInterrupts), asleep: false, waiting: [], leaving: false };
+    const registered: VfioDevice = { device, kind, group, openCount: 0, cdevFiles: 0, binding: null, mediating, interrupts: new DeviceInterrupts(device, this.kernel.profile.errorInterrupts), asleep: false, buffers: new Set(), waiting: [], leaving: false };
     group.members.add(registered);
     this.byDevice.set(device, registered);
   }
