@@ -12,7 +12,7 @@ export const KERNEL_ENABLES = 0x1d;
 export const acsBits = (names: readonly string[]): number => names.reduce((bits, name) => bits | (BIT_OF[name] ?? 0), 0);
 
 /** Bits of `SrcValid+ TransBlk- …`. */
-export const acsBitsOfFlags = (flags: string): number => acsBits([...flags.matchAll(/(\w+)\+/g)].map((match) => match[1]!));
+export const acsBitsOfFlags = (flags: string): number => acsBits([...flags.matchAll(/\b(\w+)\+/g)].map((match) => match[1]!));
 
 /** "SV, RR, CR, UF"; "none" when no bit is set. */
 export const acsNames = (bits: number): string => SHORT_NAMES.filter((_, bit) => (bits >> bit) & 1).join(', ') || 'none';

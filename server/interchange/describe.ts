@@ -5,6 +5,7 @@ import { groupsFormAtDriverProbe } from '../simulator/kernel/iommu-detection.js'
 import { versionNumber } from '../simulator/kernel/profile.js';
 import { listsId } from '../simulator/kernel/quirk-ids.js';
 import { KERNEL_ENABLES } from './acs-flags.js';
+import { mayBeKnownById } from './device-names.js';
 import { MAX_PASID_WIDTH, type FunctionFacts, type HostFacts } from './facts.js';
 import { nameFunctions } from './names.js';
 import { formatAddress } from './pci-address.js';
@@ -24,6 +25,9 @@ export const UNKNOWN_DEVICE_ID = 0xffff;
 
 const INTEL = 0x8086;
 
+/** Names in the PCI ID database are shorter; what is longer is text that a damaged dump let follow. */
+const LONGEST_LABEL = 240;
+
 /** What a label of one line cannot contain. */
 const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f\u2028\u2029]+/g;
 
@@ -36,7 +40,8 @@ export function describeHost(facts: HostFacts, name: string): DescribedHost {
   const idOf = (node: TreeNode): string => `${name}/${names.get(node)!}`;
   const units = describeUnits(facts, tree, idOf);
   const formsLate = units.iommus.some((unit) => groupsFormAtDriverProbe(unit, versionNumber(releaseOf(facts.kernelVersion)) ?? Infinity));
-  const context = { names, idOf, highestBus: highestBuses(tree.nodes), withListedVirtual: new Set(tree.nodes.flatMap((node) => node.virtualFunction?.of ?? [])) };
+  const acsWasOff = acsNeverSwitchedOn(facts.functions);
+  const context = { names, idOf, acsWasOff, highestBus: highestBuses(tree.nodes), withListedVirtual: new Set(tree.nodes.flatMap((node) => node.virtualFunction?.of ?? [])) };
   const host: HostDescription = {
     id: name, name,
     kernel: {
@@ -48,7 +53,7 @@ export function describeHost(facts: HostFacts, name: string): DescribedHost {
     functions: tree.nodes.map((node) => withProbe(describeFunction(node, context), formsLate)),
     platformDevices: [], mediatedDevices: [], reservedRegions: [], bindings: [],
   };
-  return { host, notes: [...facts.notes, ...units.notes, ...gaps(facts, tree)], unplaced: tree.nodes.filter((node) => node.unplaced).map(idOf) };
+  return { host, notes: [...facts.notes, ...units.notes, ...(acsWasOff ? [ACS_WAS_OFF] : []), ...gaps(facts, tree)], unplaced: tree.nodes.filter((node) => node.unplaced).map(idOf) };
 }
 
 /** Where groups form only when a driver probes (GRL-07), whoever was in one has been probed, whether its driver was shown or not. */
@@ -73,6 +78,8 @@ interface HostContext {
   readonly names: ReadonlyMap<TreeNode, string>;
   readonly idOf: (node: TreeNode) => string;
   readonly highestBus: ReadonlyMap<TreeNode, number>;
+  /** What control registers hold says nothing of a boot with the IOMMU on. */
+  readonly acsWasOff: boolean;
   /** Physical functions whose virtual functions are listed themselves. */
   readonly withListedVirtual: ReadonlySet<TreeNode>;
 }
@@ -82,14 +89,14 @@ function describeFunction(node: TreeNode, context: HostContext): FunctionDescrip
   const { names, idOf } = context;
   const id = idOf(node);
   return {
-    id, name: names.get(node)!, label: facts.label?.replace(CONTROL_CHARACTERS, ' '), address: facts.address,
+    id, name: names.get(node)!, label: facts.label?.slice(0, LONGEST_LABEL).replace(CONTROL_CHARACTERS, ' '), address: facts.address,
     type: typeOf(node),
     upstream: node.upstream === null ? null : idOf(node.upstream),
     ...(facts.buses === undefined ? {} : { buses: { secondary: facts.buses.secondary, subordinate: context.highestBus.get(node)! } }),
     multifunction: facts.multifunction === node.siblings ? undefined : facts.multifunction,
     ...idsOf(facts),
     classCode: facts.classCode,
-    acs: acsOf(facts),
+    acs: acsOf(facts, context.acsWasOff),
     ari: facts.ari ?? false, ats: facts.ats ?? false, pri: facts.pri ?? false,
     pasidBits: typeof facts.pasid === 'number' ? facts.pasid : facts.pasid === 'present' ? MAX_PASID_WIDTH : 0,
     msi: facts.msi ?? true,
@@ -106,10 +113,22 @@ function describeFunction(node: TreeNode, context: HostContext): FunctionDescrip
 
 const BRIDGE_TYPES: ReadonlySet<FunctionType> = new Set(['root-port', 'upstream-port', 'downstream-port', 'pcie-to-pci-bridge', 'pci-to-pcie-bridge', 'pci-bridge']);
 
-/** What leads to a bus is a bridge, whatever else was read; then its kind is not known. */
-function typeOf({ facts: { type, buses } }: TreeNode): FunctionType {
+/** What a function of each type must have above it: nothing, or something of these types. */
+const ABOVE: Readonly<Partial<Record<FunctionType, readonly (FunctionType | null)[]>>> = {
+  'root-port': [null], 'integrated-endpoint': [null], 'event-collector': [null],
+  'upstream-port': ['root-port', 'downstream-port', 'unknown', 'pci-bridge', 'pcie-to-pci-bridge', 'pci-to-pcie-bridge'], 'downstream-port': ['upstream-port'],
+};
+
+/**
+ * What leads to a bus is a bridge, whatever else was read, and what stands where its type cannot stand is not what it was read as, or not
+ * where it was read to be: its kind is not known then.
+ */
+function typeOf(node: TreeNode): FunctionType {
+  const { facts: { type, buses }, upstream, children } = node;
   if (type === undefined) return 'unknown';
-  return buses === undefined || BRIDGE_TYPES.has(type) ? type : type === 'pci' ? 'pci-bridge' : 'unknown';
+  if (ABOVE[type]?.includes(upstream === null ? null : typeOf(upstream)) === false) return 'unknown';
+  const leads = buses !== undefined || children.length > 0;
+  return !leads || BRIDGE_TYPES.has(type) ? type : type === 'pci' ? 'pci-bridge' : 'unknown';
 }
 
 function idsOf(facts: FunctionFacts): Pick<FunctionDescription, 'ids'> {
@@ -122,12 +141,33 @@ function idsOf(facts: FunctionFacts): Pick<FunctionDescription, 'ids'> {
  * The control register is kept only where it differs from what the kernel's boot rule makes of the capability (ACE-03), and never of
  * the Intel ports that keep it elsewhere: what lspci shows as their control register is not it (AQK-06).
  */
-function acsOf({ acs, vendor, device }: FunctionFacts): AcsDescription | 'none' | Unknown {
+function acsOf(facts: FunctionFacts, acsWasOff: boolean): AcsDescription | 'none' | Unknown {
+  const { acs, vendor, device } = facts;
+  if (dependsOnId(facts)) return 'unknown';
   if (acs === 'none') return 'none';
   if (acs === 'present' || acs === 'unknown') return 'unknown';
-  const elsewhere = vendor === INTEL && device !== undefined && listsId(INTEL_SPT, device);
-  const usual = elsewhere || acs.control === (acs.capability & KERNEL_ENABLES);
+  const usual = acsWasOff || keepsControlElsewhere(vendor, device) || acs.control === (acs.capability & KERNEL_ENABLES);
   return { capability: acs.capability, control: usual ? undefined : acs.control, firmwareControl: 0 };
+}
+
+const keepsControlElsewhere = (vendor: number | undefined, device: number | undefined): boolean => vendor === INTEL && device !== undefined && listsId(INTEL_SPT, device);
+
+const ACS_WAS_OFF = 'No function had ACS switched on: the kernel does that only for an IOMMU (ACE-01). What it switches on then is taken, not what was read.';
+
+/** On a host without groups no register has what the kernel would have switched on (ACE-03): it had not been asked to. */
+function acsNeverSwitchedOn(functions: readonly FunctionFacts[]): boolean {
+  if (functions.some((fn) => fn.group !== undefined)) return false;
+  const asked = functions.flatMap(({ acs, vendor, device }) => (typeof acs === 'object' && (acs.capability & KERNEL_ENABLES) !== 0 && !keepsControlElsewhere(vendor, device) ? [acs] : []));
+  return asked.length > 0 && asked.every((acs) => (acs.capability & KERNEL_ENABLES & ~acs.control) !== 0);
+}
+
+/**
+ * Without its ID, whether the kernel knows the device to isolate, whatever its registers say (ACS-01), cannot be told; where the registers
+ * say that it isolates it does not matter. Conventional PCI has no say in it.
+ */
+function dependsOnId({ acs, vendor, device, label, type }: FunctionFacts): boolean {
+  if (device !== undefined || type === undefined || type === 'pci' || type === 'pci-bridge' || !mayBeKnownById(vendor, label)) return false;
+  return acs === 'none' || (typeof acs === 'object' && (acs.capability & ~acs.control & KERNEL_ENABLES) !== 0);
 }
 
 /** Virtual functions that are listed themselves are not made a second time by the capability of their physical function. */
@@ -142,6 +182,7 @@ const GAPS: readonly (readonly [(facts: FunctionFacts) => boolean, (count: strin
   [(fn) => fn.acs === 'present', (count) => `ACS is there but its bits are not shown for ${count}: \`acs unknown\`. Import "lspci -nnvvv" to know.`],
   [(fn) => fn.acs === 'unknown' && fn.type !== undefined, (count) => `Whether there is an ACS capability is not known of ${count}: \`acs unknown\`.`],
   [(fn) => fn.vendor === undefined || fn.device === undefined, (count) => `Vendor and device IDs are not known of ${count}, so the kernel's tables of quirks cannot be applied to them. Import "lspci -nnvvv" to know.`],
+  [dependsOnId, (count) => `Whether the kernel takes it as isolating depends on a device ID that is not shown, of ${count}: \`acs unknown\`. Import "lspci -nnvvv" to know.`],
   [(fn) => fn.driver === undefined, (count) => `Drivers are not shown for ${count}: none is assumed.`],
   [(fn) => fn.pasid === 'present', (count) => `The PASID width is not shown for ${count}: ${MAX_PASID_WIDTH} bits are assumed.`],
   [(fn) => fn.sriov !== undefined && fn.sriov.offset === undefined, (count) => `SR-IOV offset and stride are not shown for ${count}: its virtual functions are left out.`],
@@ -155,12 +196,12 @@ function gaps(facts: HostFacts, tree: Tree): string[] {
   const named = tree.nodes.filter((node) => node.virtualFunction?.byName === true).map((node) => node.facts);
   if (named.length > 0) sentences.push(`Virtual functions are known by their names only (${howMany(named, facts.functions.length)}): the physical function before them is taken for theirs.`);
   const unplaced = tree.nodes.filter((node) => node.unplaced).map((node) => node.facts);
-  if (unplaced.length > 0) sentences.push(`Which bridge leads to which bus is not fully shown: ${howMany(unplaced, facts.functions.length)} may be below other bridges than here.`);
+  if (unplaced.length > 0) sentences.push(`Which bridge leads to which bus is not fully shown: ${howMany(unplaced, facts.functions.length)} may be below other bridges than here, where buses are taken to be numbered in order. Import "lspci -nnvvv" to know.`);
   return sentences;
 }
 
 function howMany(concerned: readonly FunctionFacts[], all: number): string {
-  if (concerned.length === all) return `all ${all} functions`;
+  if (concerned.length === all && all > 1) return `all ${all} functions`;
   if (concerned.length <= 4) return concerned.map((fn) => formatAddress(fn.address)).join(', ');
   return `${concerned.length} of ${all} functions`;
 }

@@ -61,9 +61,10 @@ const LINES: readonly (readonly [RegExp, (log: Log, match: RegExpExecArray) => v
   [/CPU0: (Hygon|Genuine)\b(.*)$/, readCpu],
 ];
 
+/** @param text as `cleanText` leaves it. */
 export function readDmesg(text: string): DmesgFacts {
   const log = new Log();
-  for (const line of text.split(/\r?\n/)) {
+  for (const line of text.split('\n')) {
     for (const [regexp, read] of LINES) {
       const match = regexp.exec(line);
       if (match !== null) read(log, match);

@@ -40,6 +40,8 @@ export interface FunctionFacts {
   /** null = none bound; undefined = not shown. */
   driver?: string | null;
   group?: number;
+  /** Whether it has a group was not shown; otherwise no `group` on a host with groups means that it has none. */
+  groupNotShown?: boolean;
   bootVga?: boolean;
 }
 

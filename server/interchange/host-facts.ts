@@ -48,7 +48,7 @@ const TYPES: Readonly<Record<string, FunctionType | undefined>> = {
 const VENDORS: Readonly<Record<string, KernelDescription['cpuVendor'] | undefined>> = { intel: 'intel', amd: 'amd', arm: 'arm', ampere: 'arm', cavium: 'arm' };
 
 /** True for text that is JSON rather than lspci output. */
-export const looksLikeJson = (text: string): boolean => /^\s*\{/.test(text);
+export const looksLikeJson = (text: string): boolean => /^\s*(?:\{|\[\s*\{)/.test(text);
 
 /** @throws ImportError when `text` is not JSON or has no list of devices with addresses. */
 export function readHostFacts(text: string): HostFacts {

@@ -4,7 +4,8 @@ import { acsBitsOfFlags } from './acs-flags.js';
 import { MAX_PASID_WIDTH, MAX_VFS, wholeNumber, type FunctionFacts } from './facts.js';
 import type { LspciProperty } from './lspci-blocks.js';
 
-type Reader = (facts: FunctionFacts, title: string, details: string) => void;
+/** `text` is the title with all details: where indentation was lost, details may have been taken for the rest of the title. */
+type Reader = (facts: FunctionFacts, title: string, text: string) => void;
 
 /** PCIe device/port types as lspci writes them. The first that occurs counts. */
 const EXPRESS_TYPES: readonly (readonly [string, FunctionType])[] = [
@@ -17,14 +18,14 @@ const EXPRESS_TYPES: readonly (readonly [string, FunctionType])[] = [
 /** Each reader serves the capabilities whose title begins so. */
 const READERS: readonly (readonly [string, Reader])[] = [
   ['Express', readExpress],
-  ['Access Control Services', (facts, _, details) => { facts.acs = readAcs(details); }],
+  ['Access Control Services', (facts, _, text) => { facts.acs = readAcs(text); }],
   ['Alternative Routing-ID Interpretation', (facts) => { facts.ari = true; }],
   ['Address Translation Service', (facts) => { facts.ats = true; }],
   ['Page Request Interface', (facts) => { facts.pri = true; }],
-  ['Process Address Space ID', (facts, _, details) => { facts.pasid = numberAfter(details, /Max PASID Width: (\d+)/, MAX_PASID_WIDTH) ?? 'present'; }],
+  ['Process Address Space ID', (facts, _, text) => { facts.pasid = numberAfter(text, /Max PASID Width: (\d+)/, MAX_PASID_WIDTH) ?? 'present'; }],
   ['Single Root I/O Virtualization', readSriov],
   ['MSI', (facts) => { facts.msi = true; }],
-  ['PCI Advanced Features', (facts, _, details) => { facts.functionLevelReset ??= sign(details, /AFCap:.*?FLR([+-])/); }],
+  ['PCI Advanced Features', (facts, _, text) => { facts.functionLevelReset ??= sign(text, /AFCap:[^:]*?FLR([+-])/); }],
 ];
 
 /** What lspci says to those who are not root. */
@@ -34,18 +35,17 @@ export const ACCESS_DENIED = '<access denied>';
 export function readCapability(facts: FunctionFacts, property: LspciProperty): void {
   const title = property.text.replace(/^Capabilities:\s*(?:\[[^\]]*\]\s*)?/, '');
   const reader = READERS.find(([beginning]) => title.startsWith(beginning));
-  reader?.[1](facts, title, property.details.join(' '));
+  reader?.[1](facts, title, [title, ...property.details].join(' '));
 }
 
-function readExpress(facts: FunctionFacts, title: string, details: string): void {
-  const whole = `${title} ${details}`;
+function readExpress(facts: FunctionFacts, title: string, text: string): void {
   facts.type = EXPRESS_TYPES.find(([words]) => title.includes(words))?.[1] ?? 'unknown';
-  facts.functionLevelReset = sign(/DevCap:.*?(?=DevCtl:|$)/.exec(whole)?.[0] ?? '', /FLReset([+-])/) ?? facts.functionLevelReset;
+  facts.functionLevelReset = sign(/DevCap:.*?(?=DevCtl:|$)/.exec(text)?.[0] ?? '', /FLReset([+-])/) ?? facts.functionLevelReset;
 }
 
-function readAcs(details: string): FunctionFacts['acs'] {
-  const capability = /ACSCap:([^:]*)/.exec(details)?.[1];
-  const control = /ACSCtl:([^:]*)/.exec(details)?.[1];
+function readAcs(text: string): FunctionFacts['acs'] {
+  const capability = /ACSCap:([^:]*)/.exec(text)?.[1];
+  const control = /ACSCtl:([^:]*)/.exec(text)?.[1];
   if (capability === undefined || control === undefined || !isWhole(capability) || !isWhole(control)) return 'present';
   return { capability: acsBitsOfFlags(capability), control: acsBitsOfFlags(control) };
 }
@@ -53,12 +53,12 @@ function readAcs(details: string): FunctionFacts['acs'] {
 /** A line that was cut off lacks the last of the flags that isolation asks for. */
 const isWhole = (flags: string): boolean => /UpstreamFwd[+-]/.test(flags);
 
-function readSriov(facts: FunctionFacts, _: string, details: string): void {
+function readSriov(facts: FunctionFacts, _: string, text: string): void {
   facts.sriov = {
-    enabled: numberAfter(details, /Number of VFs: (\d+)/, MAX_VFS) ?? 0,
-    total: numberAfter(details, /Total VFs: (\d+)/, MAX_VFS) ?? 0,
-    offset: numberAfter(details, /VF offset: (\d+)/, MAX_VFS) || undefined,
-    stride: numberAfter(details, /stride: (\d+)/, MAX_VFS) || undefined,
+    enabled: numberAfter(text, /Number of VFs: (\d+)/, MAX_VFS) ?? 0,
+    total: numberAfter(text, /Total VFs: (\d+)/, MAX_VFS) ?? 0,
+    offset: numberAfter(text, /VF offset: (\d+)/, MAX_VFS) || undefined,
+    stride: numberAfter(text, /stride: (\d+)/, MAX_VFS) || undefined,
   };
 }
 

@@ -1,57 +1,122 @@
 /**
  * Reads `lspci -v`, `-vv` or `-vvv` output, with or without numeric ids (`-n`, `-nn`), domains (`-D`), drivers (`-k`) and
- * hex dumps (`-x` …), as root or not.
+ * hex dumps (`-x` …), as root or not; and the forms for machines (`-mm`, `-vmm`).
  */
 import { ADDRESS_MAX, physical, type AddressRange, type PhysicalAddress } from '../simulator/memory/address.js';
 import { readConfigSpace } from './config-space.js';
 import { busesOf, emptyFunction, MAX_GROUP, wholeNumber, type FunctionFacts } from './facts.js';
 import { ACCESS_DENIED, readCapability } from './lspci-capabilities.js';
 import { lspciBlocks, type LspciBlock, type LspciProperty } from './lspci-blocks.js';
+import { hasRecords, readLspciRecords } from './lspci-records.js';
 import { compareAddresses, formatAddress } from './pci-address.js';
 import { classByName, vendorByName } from './pci-class.js';
+import { deviceByName } from './device-names.js';
 
-/** Functions by address; of a function listed twice the first listing counts. */
-export function readLspci(text: string): FunctionFacts[] {
-  const blocks = uniqueBlocks(lspciBlocks(text));
+/** What a dump says, and what is wrong with it. */
+export interface LspciDump {
+  /** By address, each once. */
+  readonly functions: FunctionFacts[];
+  readonly notes: string[];
+}
+
+/** `text` as `cleanText` leaves it. */
+export function readLspciDump(text: string): LspciDump {
+  if (hasRecords(text)) return { functions: readLspciRecords(text), notes: [] };
+  const all = lspciBlocks(text);
+  const { blocks, notes } = uniqueBlocks(all);
   const showsDrivers = blocks.some((block) => block.properties.some((property) => property.text.startsWith('Kernel driver in use')));
-  return blocks.map((block) => readBlock(block, showsDrivers)).sort((a, b) => compareAddresses(a.address, b.address));
+  /* Where nothing but capabilities is shown, somebody chose the lines. */
+  const whole = blocks.some((block) => shows(block, VERBOSE));
+  const isVerbose = (block: LspciBlock): boolean => shows(block, VERBOSE) || (whole && shows(block, CAPABILITY));
+  const cut = blocks.filter((block) => block.cut);
+  if (cut.length > 0) notes.push(`Something is missing in the dump: ${placesOf(cut)}. What is not shown there is taken as unknown.`);
+  const functions = blocks.map((block) => readBlock(block, isVerbose(block), showsDrivers)).sort((a, b) => compareAddresses(a.address, b.address));
+  return { functions, notes };
 }
 
-function uniqueBlocks(blocks: readonly LspciBlock[]): LspciBlock[] {
+/** Functions by address. */
+export const readLspci = (text: string): FunctionFacts[] => readLspciDump(text).functions;
+
+/**
+ * A post may list a function twice: in short first, in full below. The fullest listing counts, with a title that has the ids if any has;
+ * of several that are as full the first.
+ */
+function uniqueBlocks(all: readonly LspciBlock[]): { blocks: LspciBlock[]; notes: string[] } {
   const seen = new Map<string, LspciBlock>();
-  for (const block of blocks) {
+  const differ: LspciBlock[] = [];
+  for (const block of all) {
     const name = formatAddress(block.address);
-    if (!seen.has(name)) seen.set(name, block);
+    const known = seen.get(name);
+    if (known === undefined) seen.set(name, block);
+    else {
+      if (isAnother(known, block)) differ.push(block);
+      seen.set(name, fullest(known, block));
+    }
   }
-  return [...seen.values()];
+  const notes = differ.length === 0 ? [] : [`The dump seems to hold more than one machine, or one before and after a change: ${placesOf(differ)} is another device than what it has at this address before.`];
+  return { blocks: [...seen.values()], notes };
 }
 
-function readBlock(block: LspciBlock, showsDrivers: boolean): FunctionFacts {
+const fullest = (known: LspciBlock, block: LspciBlock): LspciBlock => {
+  if (block.properties.length <= known.properties.length && hasIds(known.title) >= hasIds(block.title) && block.hex.length === 0) return known;
+  const [full, other] = block.properties.length > known.properties.length ? [block, known] : [known, block];
+  return { ...full, title: hasIds(full.title) || !hasIds(other.title) ? full.title : other.title, hex: full.hex.length > 0 ? full.hex : other.hex };
+};
+
+const IDS = /\[([0-9a-f]{4}:[0-9a-f]{4})\]/i;
+const hasIds = (title: string): boolean => IDS.test(title) || NUMERIC_TITLE.test(title);
+const isAnother = (a: LspciBlock, b: LspciBlock): boolean => IDS.test(a.title) && IDS.test(b.title) && IDS.exec(a.title)![1]!.toLowerCase() !== IDS.exec(b.title)![1]!.toLowerCase();
+
+const placesOf = (blocks: readonly LspciBlock[]): string =>
+  blocks.slice(0, 4).map(({ address, line }) => `${formatAddress(address)} (line ${line})`).join(', ') + (blocks.length > 4 ? ` and ${blocks.length - 4} more` : '');
+
+function readBlock(block: LspciBlock, verbose: boolean, showsDrivers: boolean): FunctionFacts {
   const facts = emptyFunction(block.address);
   readTitle(facts, block.title);
   if (showsDrivers) facts.driver = null;
-  if (capabilitiesShown(block)) assumeNone(facts);
+  if (verbose && capabilitiesShown(block)) assumeNone(facts);
   for (const property of block.properties) readProperty(facts, property);
   readRegions(facts, block.properties);
   if (block.hex.length > 0) readConfigSpace(facts, block.hex);
+  forgetIfFiltered(facts, block);
   settleType(facts);
+  if (facts.group === undefined && (block.cut || !verbose)) facts.groupNotShown = true;
   return facts;
 }
 
-/** What `lspci -k` prints without any -v. */
-const NOT_VERBOSE = /^(Subsystem|DeviceName|Kernel driver in use|Kernel modules):/;
+/** What `lspci -v`, `-vv` … print and `-k` does not. */
+const VERBOSE = /^(?:Flags:|Control:|Status:|Bus: primary|IOMMU group:|Latency:|Interrupts?:|Region \d:|Memory at |I\/O ports at )/;
+
+const shows = ({ properties }: LspciBlock, pattern: RegExp): boolean => properties.some(({ text }) => pattern.test(text));
+const CAPABILITY = /^Capabilities:/;
 
 /** A function that sleeps or fell off the bus answers nothing: "!!! Unknown header type 7f". */
 const NO_ANSWER = /^!!!/;
 
-/** A verbose block lists every capability, unless access was denied or the function did not answer. */
-function capabilitiesShown({ properties }: LspciBlock): boolean {
-  return properties.some(({ text }) => !NOT_VERBOSE.test(text)) && !properties.some(({ text }) => text.includes(ACCESS_DENIED) || NO_ANSWER.test(text));
+/** The function has a list of capabilities (bit 4 of the status register). */
+const HAS_LIST = /^Status: Cap\+/;
+
+/**
+ * A verbose block lists every capability, unless access was denied, the function did not answer, or part of the block is missing: as it is
+ * where the status tells of a list and none is there (somebody filtered the lines).
+ */
+function capabilitiesShown(block: LspciBlock): boolean {
+  if (block.cut || shows(block, NO_ANSWER) || block.properties.some(({ text }) => text.includes(ACCESS_DENIED))) return false;
+  return !shows(block, HAS_LIST) || shows(block, CAPABILITY);
 }
 
 /** Every capability is listed: those that do not occur are not there. No PCIe capability means conventional PCI. */
 function assumeNone(facts: FunctionFacts): void {
   Object.assign(facts, { type: 'pci', acs: 'none', ari: false, ats: false, pri: false, pasid: 'none', msi: false });
+}
+
+/** Only PCI Express has capabilities beyond 256 bytes, which lspci prints with their version: the one that says so was filtered out. */
+const EXTENDED = /^Capabilities: \[[0-9a-f]{3} v\d/;
+
+function forgetIfFiltered(facts: FunctionFacts, { properties }: LspciBlock): void {
+  if (facts.type !== 'pci' || !properties.some(({ text }) => EXTENDED.test(text))) return;
+  facts.type = undefined;
+  if (facts.acs === 'none') facts.acs = 'unknown';
 }
 
 /** A bridge is known by its `Bus:` line or class; only then does "not PCIe" mean a conventional bridge. */
@@ -64,9 +129,13 @@ const BRIDGE_CLASS = 0x0604;
 /** All ones: what reads of a function return that does not answer. */
 const NOT_ANSWERED = '(rev ff)';
 const NUMERIC_TITLE = /^([0-9a-f]{4}): ([0-9a-f]{4}):([0-9a-f]{4})\b/i;
+/** `lspci -mm`: class, vendor, device, each in quotes and with its number if `-nn` asked for it. */
+const QUOTED_TITLE = /^"([^"]*)" "([^"]*)" "([^"]*)"/;
 const NAMED_TITLE = /^([^:]*?)(?: \[([0-9a-f]{4})\])?: (.*)$/i;
 
-function readTitle(facts: FunctionFacts, title: string): void {
+/** Class, ids and name from what follows the address. */
+export function readTitle(facts: FunctionFacts, written: string): void {
+  const title = written.replace(QUOTED_TITLE, (_, ...parts: string[]) => unquoted(parts[0]!, parts[1]!, parts[2]!));
   const progIf = title.includes(NOT_ANSWERED) ? 0 : parseInt(/\(prog-if ([0-9a-f]{2})\b/i.exec(title)?.[1] ?? '0', 16);
   const numeric = NUMERIC_TITLE.exec(title);
   if (numeric !== null) {
@@ -82,12 +151,21 @@ function readTitle(facts: FunctionFacts, title: string): void {
   readName(facts, named[3]!);
 }
 
+const NUMBER = / \[([0-9a-f]{4})\]$/i;
+
+/** As the title would be without `-mm`. */
+function unquoted(className: string, vendor: string, device: string): string {
+  const [vendorId, deviceId] = [NUMBER.exec(vendor)?.[1], NUMBER.exec(device)?.[1]];
+  const ids = vendorId === undefined || deviceId === undefined ? '' : ` [${vendorId}:${deviceId}]`;
+  return `${className}: ${vendor.replace(NUMBER, '')} ${device.replace(NUMBER, '')}${ids}`;
+}
+
 /** "Intel Corporation Device a700 [8086:a700] (rev 01)". Without numbers the vendor's name and "Device a700" say what they can. */
 function readName(facts: FunctionFacts, name: string): void {
   const numbers = /\[([0-9a-f]{4}):([0-9a-f]{4})\]/i.exec(name);
   facts.vendor = numbers === null ? vendorByName(name) : parseInt(numbers[1]!, 16);
   const device = numbers?.[2] ?? /^(?:.*? )?Device ([0-9a-f]{4})(?= |$)/.exec(name)?.[1];
-  if (device !== undefined) facts.device = parseInt(device, 16);
+  facts.device = device === undefined ? deviceByName(facts.vendor, name) : parseInt(device, 16);
   facts.label = name.replace(/ ?\[[0-9a-f]{4}:[0-9a-f]{4}\]/i, '').replace(/ \((?:rev|prog-if) .*$/, '').trim();
 }
 

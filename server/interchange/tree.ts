@@ -1,5 +1,8 @@
 /** Who is above whom: bridges by their bus numbers, VMD domains by their endpoints, virtual functions by their physical one. */
+import type { FunctionType } from '../simulator/description.js';
+import { guessBuses } from './bus-order.js';
 import type { FunctionFacts } from './facts.js';
+import { groupBy } from '../simulator/fabric/multimap.js';
 import { addressKey, compareAddresses } from './pci-address.js';
 
 export interface TreeNode {
@@ -12,7 +15,7 @@ export interface TreeNode {
   readonly virtualFunction: { readonly of: TreeNode; readonly index: number; /** Only its name says so. */ readonly byName: boolean } | null;
   /** Other functions of the same bus and device are there too. */
   readonly siblings: boolean;
-  /** Its bus is not known to belong to any bridge, and there are bridges of which it could be. */
+  /** Its bus is not known to belong to any bridge (`upstream` is a guess then, or null), and there are bridges of which it could be, or one that is not listed. */
   readonly unplaced: boolean;
 }
 
@@ -43,6 +46,8 @@ class TreeBuilder {
   private readonly bridges = new Map<number, FunctionFacts>();
   /** By segment and bus: buses that some bridge leads to. */
   private readonly led = new Set<number>();
+  /** The same for bridges of which nobody knows where they lead: guesses. */
+  private readonly guesses = new Map<number, FunctionFacts>();
   /** Segments with a bridge of which nobody knows where it leads. */
   private readonly openSegments: ReadonlySet<number>;
   private readonly slots = new Map<number, number>();
@@ -56,6 +61,7 @@ class TreeBuilder {
     }
     this.knowBridges(functions);
     this.openSegments = new Set(functions.filter(leadsAnywhere).map((facts) => facts.address.segment));
+    this.guess(functions);
     this.virtual = virtualFunctions(functions);
     this.vmdEndpoints = functions.filter(isVmd);
     this.vmdSegments = [...new Set(functions.map((facts) => facts.address.segment).filter((segment) => segment >= FIRST_VMD_SEGMENT))];
@@ -73,23 +79,37 @@ class TreeBuilder {
     }
   }
 
+  private guess(functions: readonly FunctionFacts[]): void {
+    const ofSegment = groupBy(functions.filter((facts) => this.openSegments.has(facts.address.segment)), (facts) => facts.address.segment);
+    for (const [segment, members] of ofSegment) {
+      for (const [bus, bridge] of guessBuses(members, (bus) => this.led.has(busKey(segment, bus)))) this.guesses.set(busKey(segment, bus), bridge);
+    }
+  }
+
   node(facts: FunctionFacts): TreeNode {
     const known = this.made.get(facts);
     if (known !== undefined) return known;
     const virtual = this.virtual.get(addressKey(facts.address));
     const of = virtual === undefined ? null : this.node(virtual.of);
     const bus = busKey(facts.address.segment, facts.address.bus);
-    const bridge = this.bridges.get(bus);
+    const shown = this.bridges.get(bus);
+    const bridge = shown ?? this.guesses.get(bus);
     const upstream = of !== null ? of.upstream : bridge === undefined ? null : this.node(bridge);
     const node: TreeNode = {
       facts, upstream, children: [], vmd: this.vmdOf(facts),
       virtualFunction: of === null ? null : { of, index: virtual!.index, byName: virtual!.byName },
       siblings: this.slots.get(slotKey(facts))! > 1,
-      unplaced: of === null && bridge === undefined && (this.led.has(bus) || (facts.address.bus !== 0 && this.openSegments.has(facts.address.segment))),
+      unplaced: of === null && shown === undefined && this.mayBeBelow(facts, bus),
     };
     this.made.set(facts, node);
     upstream?.children.push(node);
     return node;
+  }
+
+  /** No bridge shown leads to this bus, and yet one must or may. */
+  private mayBeBelow(facts: FunctionFacts, bus: number): boolean {
+    if (this.led.has(bus)) return true;
+    return facts.address.bus !== 0 && (this.openSegments.has(facts.address.segment) || (facts.type !== undefined && BELOW_A_PORT.has(facts.type)));
   }
 
   /** Linux numbers the domains as it finds the endpoints. */
@@ -100,6 +120,9 @@ class TreeBuilder {
 }
 
 const BRIDGE_CLASS = 0x0604;
+
+/** What has a PCIe link has a port at its other end; on bus 0 of virtual machines there may be none. */
+const BELOW_A_PORT: ReadonlySet<FunctionType> = new Set(['endpoint', 'legacy-endpoint', 'upstream-port', 'downstream-port', 'pcie-to-pci-bridge']);
 
 const leadsAnywhere = (facts: FunctionFacts): boolean => facts.buses === undefined && (facts.bridge === true || (facts.classCode ?? 0) >> 8 === BRIDGE_CLASS);
 const slotKey = (facts: FunctionFacts): number => Math.floor(addressKey(facts.address) / 8);

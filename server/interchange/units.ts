@@ -91,7 +91,7 @@ export function describeUnits(facts: HostFacts, tree: Tree, idOf: IdOf): UnitsOf
 function unitNotes(facts: HostFacts, recorded: boolean): string[] {
   const notes: string[] = [];
   if (facts.units.length === 0) notes.push('IOMMU: nothing about its capabilities was given (kernel log); the usual ones of its architecture are assumed.');
-  const without = facts.functions.filter((fn) => fn.group === undefined && fn.classCode !== undefined && fn.classCode >> 8 !== IOMMU_CLASS);
+  const without = facts.functions.filter((fn) => fn.group === undefined && fn.groupNotShown !== true && fn.classCode !== undefined && fn.classCode >> 8 !== IOMMU_CLASS);
   if (recorded && without.length > 0) notes.push(`${without.length} of ${facts.functions.length} functions had no group on the running host: the IOMMU is taken not to cover them, unless something below them had one.`);
   if (!recorded) notes.push('No IOMMU group was given: the IOMMU may be off on this host. The groups shown are those that it would form when on.');
   return notes;
@@ -128,12 +128,16 @@ function amdScopes(context: UnitContext): Scope[] {
   }).filter((scope) => !recorded || scope.roots.some((root) => covered.has(root)));
 }
 
-/** Functions that were recorded in a group, or have one below them: those are in the scope of a unit. */
+/** Functions that were recorded in a group, may have been, or have one below them: those are in the scope of a unit. */
 function coveredNodes(tree: Tree): Set<TreeNode> {
   const covered = new Set<TreeNode>();
-  for (const node of [...tree.nodes].reverse()) if (node.facts.group !== undefined || node.children.some((child) => covered.has(child))) covered.add(node);
+  if (!tree.nodes.some((node) => node.facts.group !== undefined)) return covered;
+  for (const node of [...tree.nodes].reverse()) if (node.facts.group !== undefined || mayHaveGroup(node) || node.children.some((child) => covered.has(child))) covered.add(node);
   return covered;
 }
+
+/** An AMD unit's own function has none, shown or not (AMD-01). */
+const mayHaveGroup = (node: TreeNode): boolean => node.facts.groupNotShown === true && !isIommuFunction(node);
 
 const isIommuFunction = ({ facts: { classCode } }: TreeNode): boolean => classCode !== undefined && classCode >> 8 === IOMMU_CLASS;
 

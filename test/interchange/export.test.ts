@@ -85,6 +85,17 @@ test('what libvirt binds itself is exported without a binding of the file', asyn
   expect(notes.join(' ')).toContain('libvirt binds the assigned devices itself');
 });
 
+test("managed='no' is written so, and says what must be bound before", async () => {
+  const text = VIABLE.replace('through iommufd', 'program libvirt  managed no');
+  const xml = await exported(text, 'libvirt');
+  expect(xml.text).toContain("<hostdev mode='subsystem' type='pci' managed='no'>");
+  expect(xml.notes).toContainEqual("managed='no' binds nothing: bind gpu 0000:01:00.0, audio 0000:01:00.1 beforehand (see the export driverctl).");
+  expect((await exported(text, 'driverctl')).notes.join(' ')).not.toContain('libvirt binds');
+  const managed = await exported(text.replace('managed no', ''), 'libvirt');
+  expect(managed.text).toContain("managed='yes'");
+  expect(managed.notes).toContainEqual("managed='yes' binds assigned devices only: bind audio 0000:01:00.1 beforehand (see the export driverctl).");
+});
+
 describe('nothing is written of what does not work', () => {
   it.each(EXPORT_TARGETS.map(({ name }) => name))('%s: the finding instead', async (target) => {
     const { error, codes } = await refusal(NOT_VIABLE, target);

@@ -16,12 +16,29 @@ describe('group listings', () => {
     ['a script with ids first', 'Group 3:\t[8086:1901] [R] 00:01.0  PCI bridge\n\t\t[10de:2484] [R] 01:00.0  VGA\nGroup 6:\t[144d:a80a] [R] 10000:e1:00.0  NVMe\n'],
     ['old kernel logs', 'iommu: Adding device 0000:00:01.0 to group 3\niommu: Adding device 0000:01:00.0 to group 3\niommu: Adding device 10000:e1:00.0 to group 6\n'],
     ['ls-iommu', 'Group: 3 0000:00:01.0 PCI bridge [0604]\nGroup: 3 0000:01:00.0 VGA\nGroup: 6 10000:e1:00.0 NVMe\n'],
+    ['readlink', '/sys/bus/pci/devices/0000:00:01.0/iommu_group -> ../../../kernel/iommu_groups/3\n0000:01:00.0 ../../../../kernel/iommu_groups/3\nlrwxrwxrwx 1 root root 0 /sys/bus/pci/devices/10000:e1:00.0/iommu_group -> ../../kernel/iommu_groups/6\n'],
+    ['a page that lost the line ends', 'here they are:/sys/kernel/iommu_groups/3/devices/0000:00:01.0/sys/kernel/iommu_groups/3/devices/0000:01:00.0/sys/kernel/iommu_groups/6/devices/10000:e1:00.0 thanks'],
+    ['tree', '/sys/kernel/iommu_groups\n├── 3\n│   ├── devices\n│   │   ├── 0000:00:01.0 -> ../../../../devices/pci0000:00/0000:00:01.0\n│   │   └── 0000:01:00.0 -> ../../../../devices/x/0000:01:00.0\n│   └── type\n└── 6\n    └── devices\n        └── 10000:e1:00.0 -> x\n'],
+    ['a table of Proxmox', '┌──────────┬──────────────┬────────────┐\n│ class    │ id           │ iommugroup │\n╞══════════╪══════════════╪════════════╡\n│ 0x060400 │ 0000:00:01.0 │          3 │\n├──────────┼──────────────┼────────────┤\n│ 0x030000 │ 0000:01:00.0 │          3 │\n│ 0x010802 │ 10000:e1:00.0 │         6 │\n│ 0x080600 │ 0000:00:00.2 │         -1 │\n'],
+    ['a table in Markdown', '| Device | IOMMU Group | What |\n|---|---|---|\n| 00:01.0 | 3 | port |\n| 01:00.0 | 3 | card |\n| 10000:e1:00.0 | 6 | disk |\n'],
+    ['JSON of Proxmox', '[{"id":"0000:00:01.0","iommugroup":3},{"id":"0000:01:00.0","iommugroup":3},{"id":"10000:e1:00.0","iommugroup":6},{"id":"0000:00:00.2","iommugroup":-1}]'],
+    ['lspci -vv', '00:01.0 PCI bridge: A\n\tControl: I/O+\n\tIOMMU group: 3\n\n01:00.0 VGA: B\n\tControl: I/O+\n\tIOMMU group: 3\n\n10000:e1:00.0 NVMe: C\n\tControl: I/O+\n\tIOMMU group: 6\n'],
+    ['lspci -v', '00:01.0 PCI bridge: A\n\tFlags: bus master, IOMMU group 3\n\n01:00.0 VGA: B\n\tFlags: IOMMU group 3\n\n10000:e1:00.0 NVMe: C\n\tFlags: IOMMU group 6\n'],
+    ['lspci -vmm', 'Slot:\t00:01.0\nClass:\tPCI bridge\nIOMMUGroup:\t3\n\nSlot:\t01:00.0\nClass:\tx\nIOMMUGroup:\t3\n\nSlot:\t10000:e1:00.0\nClass:\tx\nIOMMUGroup:\t6\n'],
+    ['headings that look like lspci', 'IOMMU group: 3\n00:01.0 PCI bridge\n01:00.0 VGA\nIOMMU group: 6\n10000:e1:00.0 NVMe\n'],
+    ['headings between marks', '### Group 3 ###\n    00:01.0 PCI bridge: x\n    01:00.0 VGA: x\n### Group 6 ###\n    10000:e1:00.0 NVMe\n'],
+    ['a tree of units', 'IOMMU: dmar0\n  IOMMU Group: 3\n    Group Device: 0000:00:01.0 - PCI bridge\n    Group Device: 0000:01:00.0 - VGA\n  IOMMU Group: 6\n    Group Device: 10000:e1:00.0 - NVMe\n'],
+    ['Unraid', 'IOMMU group 3:\t[8086:1901] 00:01.0 PCI bridge: x\n[10de:2484] 01:00.0 VGA: x\nBus 001 Device 002: ID 046d:c52b hub\nIOMMU group 6: [144d:a80a] 10000:e1:00.0 NVMe\n'],
+    ['German', 'IOMMU-Gruppe 3:\n  00:01.0 PCI bridge\n  01:00.0 VGA\nIOMMU-Gruppe 6:\n  10000:e1:00.0 NVMe\n'],
+    ['libvirt', "<iommuGroup number='3'>\n  <address domain='0x0000' bus='0x00' slot='0x01' function='0x0'/>\n  <address domain='0x0000' bus='0x01' slot='0x00' function='0x0'/>\n</iommuGroup>\n<iommuGroup number='6'>\n  <address domain='0x10000' bus='0xe1' slot='0x00' function='0x0'/>\n"],
   ])('reads the form of %s', (_, text) => {
     expect(readGroupsListing(text)).toEqual(expected);
   });
 
   it('refuses text that names no group', () => {
     expect(() => readGroupsListing('total 0\n')).toThrow(ImportError);
+    expect(() => readGroupsListing('\n\ntotal 0\n')).toThrow(/the first line is "total 0" \(groups, line 3\)/);
+    expect(readGroupsListing('')).toEqual(new Map());
   });
 });
 
