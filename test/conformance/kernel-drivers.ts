@@ -33,7 +33,7 @@ export class RecordedDrivers {
   /** "8086:10d3" → "e1000e". */
   private readonly native = new Map<string, string>();
   /** Ids that were written to a driver's new_id. */
-  private readonly added = new Map<string, Set<string>>();
+  private readonly added = new Map<string, string[]>();
   /** All drivers of the kernel. */
   private readonly names: ReadonlySet<string>;
 
@@ -104,15 +104,19 @@ export class RecordedDrivers {
   }
 
   private addId(driver: string, id: string): void {
-    const ids = this.added.get(driver) ?? new Set();
+    const ids = this.added.get(driver) ?? [];
     this.added.set(driver, ids);
-    if (ids.has(id)) throw new Refusal('EEXIST', 'OWN-21', `${driver} has the id ${id} already`);
-    ids.add(id);
+    // 5.10 looks at the driver's own table alone, so that an id may be added twice.
+    if (ids.includes(id) && this.kernel.profile.bindAnswer === 'probe') throw new Refusal('EEXIST', 'OWN-21', `${driver} has the id ${id} already`);
+    ids.push(id);
     for (const device of this.kernel.devices) if (device.driverOverride === null && this.ids(device) === id) this.probe(device, driver);
   }
 
   private removeId(driver: string, id: string): void {
-    if (this.added.get(driver)?.delete(id) !== true) throw new Refusal('ENODEV', 'OWN-21', `${driver} has no added id ${id}`);
+    const ids = this.added.get(driver) ?? [];
+    const at = ids.indexOf(id);
+    if (at < 0) throw new Refusal('ENODEV', 'OWN-21', `${driver} has no added id ${id}`);
+    ids.splice(at, 1);
   }
 
   private writeBind(driver: string, bind: boolean, address: string): void {
@@ -130,12 +134,12 @@ export class RecordedDrivers {
 
   private matches(driver: string, device: Device): boolean {
     if (device.driverOverride !== null) return device.driverOverride === driver;
-    return this.added.get(driver)?.has(this.ids(device)) === true || this.native.get(this.ids(device)) === driver || (driver === PORT_DRIVER && isBridge(device));
+    return this.added.get(driver)?.includes(this.ids(device)) === true || this.native.get(this.ids(device)) === driver || (driver === PORT_DRIVER && isBridge(device));
   }
 
   private wanted(device: Device): string | undefined {
     const { driverOverride } = device;
     if (driverOverride !== null) return this.names.has(driverOverride) ? driverOverride : undefined;
-    return this.native.get(this.ids(device)) ?? [...this.added].find(([, ids]) => ids.has(this.ids(device)))?.[0];
+    return this.native.get(this.ids(device)) ?? [...this.added].find(([, ids]) => ids.includes(this.ids(device)))?.[0];
   }
 }

@@ -51,12 +51,16 @@ function countTopology(record: RecordedTopology, outcome: Outcome): void {
   outcome.differences.push(...real);
 }
 
+const AFTER_A_BUG = 'after a BUG the locks that were held then are never free again';
+
 class Runner {
   private readonly machine: RecordedMachine;
   /** Calls that wait, by process. */
   private readonly waiting = new Map<string, Blocked>();
   /** Why nothing of the rest of the sequence can be compared. */
   private lost: string | null = null;
+  /** A process died inside the kernel with locks in its hands: whoever wants them waits until the next boot. */
+  private broken = false;
 
   constructor(
     private readonly record: RecordedRun,
@@ -73,7 +77,7 @@ class Runner {
       }
       this.waiting.clear();
       this.machine.killAll();
-      this.lost = null;
+      this.lost = this.broken ? AFTER_A_BUG : null;
       sequence.ops.forEach((operation, index) => this.compare(operation, `${this.record.case} ${sequence.name} #${index}`));
     }
   }
@@ -115,6 +119,8 @@ class Runner {
   private failure(reason: unknown, line: OperationLine): Answer {
     if (reason instanceof Refusal && reason.errno === 'BUG') {
       this.machine.kill(line.process);
+      this.broken = true;
+      this.lost = AFTER_A_BUG;
       return { kind: 'dies' };
     }
     if (reason instanceof Refusal) return { kind: 'fails', errno: reason.errno, why: `${reason.rule}: ${reason.reason}`, outputs: {} };

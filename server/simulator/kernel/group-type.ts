@@ -14,6 +14,7 @@ export interface Writer {
 
 /** @throws Refusal EACCES, EINVAL, EBUSY, EPERM */
 export function writeGroupType(group: IommuGroup, word: string, writer: Writer, maker: DomainMaker): void {
+  if (maker.profile.groupType === 'read-only') throw refuse('EACCES', 'TYP-01', 'the file of the type can only be read before 5.11');
   if (!writer.has('SYS_ADMIN') || !writer.has('SYS_RAWIO')) throw refuse('EACCES', 'TYP-01', 'writing the type takes CAP_SYS_ADMIN and CAP_SYS_RAWIO');
   const current = group.defaultDomain?.type;
   if (current === undefined) throw refuse('EINVAL', 'TYP-02', `IOMMU group ${group.id} has no default domain`);

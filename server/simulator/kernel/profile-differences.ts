@@ -20,7 +20,7 @@ const DESCRIPTIONS: { readonly [Field in Behaviour]: Description<`${KernelProfil
   iommufdSince613: { topic: 'iommufd: vIOMMUs, page tables for PASIDs and with fault queues, mapping of files', says: { true: 'there', false: 'not there' } },
   mediated: { topic: 'mediated devices in type1', says: { 'external-domain': 'an external domain without any checks', 'emulated-group': 'a list of emulated groups' } },
   ioasids: { topic: 'who gives out PASIDs', says: { counted: 'one allocator for the machine, with references', uncounted: 'one allocator for the machine, without references', global: 'each device, and a global set for SVA' } },
-  groupType: { topic: 'writing the type of a group', says: { 'single-unbound': 'for groups of one device that has no driver (EINVAL, EBUSY)', unowned: 'for groups of any size that nobody owns (EPERM)' } },
+  groupType: { topic: 'writing the type of a group', says: { 'read-only': 'not at all (EACCES)', 'single-unbound': 'for groups of one device that has no driver (EINVAL, EBUSY)', unowned: 'for groups of any size that nobody owns (EPERM)' } },
   lazyType: { topic: 'the type DMA-FQ', says: { true: 'a type of its own', false: 'not there: lazy or strict is a matter of the driver' } },
   typeConflict: { topic: 'a type that a device cannot have', says: { told: 'refused with a line in the log', silent: 'refused without a word' } },
   conflictingTypes: { topic: 'devices of a group that want different default domains', says: { 'global-default': 'the global default is taken', identity: 'identity is taken' } },

@@ -63,8 +63,8 @@ export interface KernelProfile {
   /** Static blocked domain by driver: VT-d >= 6.3, AMD >= 6.12. */
   readonly vtdBlockedDomain: boolean;
   readonly amdBlockedDomain: boolean;
-  /** Group type writes: TYP-05, TYP-06. */
-  readonly groupType: 'single-unbound' | 'unowned';
+  /** Group type writes: there are none yet (< 5.11), TYP-05, TYP-06. */
+  readonly groupType: 'read-only' | 'single-unbound' | 'unowned';
   /** DMA-FQ exists as a type (>= 5.15). */
   readonly lazyType: boolean;
   /** Who must have interrupt isolation: the bus (5.13), an irq domain or device (6.1), every device of the group (>= 6.3). */
@@ -122,13 +122,14 @@ const V5_13: KernelProfile = {
   vtdFaultLine: 'pasid-ffffffff', bindAnswer: 'ENODEV', joinsLiveGroup: 'default-domain',
 };
 const V5_12: KernelProfile = { ...V5_13, name: '5.12', version: 5012, release: 5012 };
-const V5_10: KernelProfile = { ...V5_13, groupDomainExported: false, ioasids: 'uncounted', name: '5.10', version: 5010, release: 5010, vaddrUpdate: 'absent' };
+const V5_11: KernelProfile = { ...V5_13, groupDomainExported: false, ioasids: 'uncounted', name: '5.11', version: 5011, release: 5011, vaddrUpdate: 'absent' };
+const V5_10: KernelProfile = { ...V5_11, name: '5.10', version: 5010, release: 5010, groupType: 'read-only' };
 
 const V5_4: KernelProfile = { ...V5_10, name: '5.4', version: 5004, release: 5004, vmdAliases: false };
 const V4_19: KernelProfile = { ...V5_4, name: '4.19', version: 4019, release: 4019, regionMerge: 'overlaps', relaxableRegions: false, joinLine: 'of-iommu' };
 
 /** Oldest first. */
-export const PROFILES: readonly KernelProfile[] = [V4_19, V5_4, V5_10, V5_12, V5_13, V5_19, V6_1, V6_6, V6_12, NEWEST];
+export const PROFILES: readonly KernelProfile[] = [V4_19, V5_4, V5_10, V5_11, V5_12, V5_13, V5_19, V6_1, V6_6, V6_12, NEWEST];
 
 /** major * 1000 + minor of "6.12.107-foo"; null when it does not begin with two numbers. */
 export function versionNumber(text: string): number | null {
