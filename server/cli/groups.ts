@@ -11,18 +11,30 @@ export async function groups(args: readonly string[]): Promise<ExitCode> {
   const format = formatOf(parsed);
   const all = [];
   for (const path of filesOf(parsed)) all.push(await load(path));
-  if (format === 'json') console.log(toJson({ groups: all.flatMap(groupAddresses) }));
+  if (format === 'json') console.log(toJson(groupsJson(all.flatMap(groupsOf))));
   else for (const each of all) console.log(groupsText(each, parsed.values.why === true));
   return all.some((each) => each.presented.some((finding) => finding.code.startsWith('language/syntax'))) ? EXIT.findings : EXIT.clean;
 }
 
-const groupAddresses = ({ analysis }: Loaded): string[][] => {
-  const facts = analysis.facts;
-  return analysis.report.hosts.flatMap((host) => host.groups.map((group) => group.members.map((member) => {
-    const fn = facts.fn(member);
-    return fn === undefined ? member : addressText(fn.address);
+interface Addresses {
+  readonly members: readonly string[];
+  readonly uncertain: boolean;
+}
+
+const groupsOf = ({ analysis }: Loaded): Addresses[] =>
+  analysis.report.hosts.flatMap((host) => host.groups.map(({ members, uncertain }) => ({
+    members: members.map((member) => {
+      const fn = analysis.facts.fn(member);
+      return fn === undefined ? member : addressText(fn.address);
+    }),
+    uncertain,
   })));
-};
+
+/** `uncertain`: those of the groups that depend on facts which the file does not know. */
+function groupsJson(groups: readonly Addresses[]): object {
+  const uncertain = groups.filter((group) => group.uncertain);
+  return { groups: groups.map(({ members }) => members), ...(uncertain.length === 0 ? {} : { uncertain: uncertain.map(({ members }) => members) }) };
+}
 
 function groupsText({ analysis }: Loaded, why: boolean): string {
   const facts = analysis.facts;

@@ -55,6 +55,13 @@ describe('the contract', () => {
     expect(JSON.parse(iommu('groups', good, '--format', 'json').stdout)).toEqual({ groups: [['0000:00:01.0'], ['0000:01:00.0', '0000:01:00.1']] });
   });
 
+  it('groups --format json says which groups depend on unknown facts', () => {
+    const unknown = file('unknown.iommu', VIABLE.replaceAll(/acs [A-Z, ]+/g, 'acs unknown '));
+    const { groups, uncertain } = JSON.parse(iommu('groups', unknown, '--format', 'json').stdout) as { groups: string[][]; uncertain: string[][] };
+    expect(uncertain.length).toBeGreaterThan(0);
+    for (const group of uncertain) expect(groups).toContainEqual(group);
+  });
+
   it('simulate --format json: steps, DMA, findings, addresses as 0x…', () => {
     const { steps, dma, findings } = JSON.parse(iommu('simulate', good, '--format', 'json').stdout) as { steps: { id: string; text: string; line: number; result: string; messages: string[] }[]; dma: { outcome: string; address: string; trace: object[] }[]; findings: { severity: string }[] };
     expect(steps.every((step) => step.result === 'ok' && step.id !== '' && step.text !== '' && step.line > 0 && Array.isArray(step.messages))).toBe(true);
