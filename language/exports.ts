@@ -1,10 +1,14 @@
-/** What the workspace index knows of a file: its named things, for workspace symbols. References do not go through it. */
+/** What the workspace knows of a file: its named things, for workspace symbols. References do not go through it. */
 import { DefaultScopeComputation, MultiMap, type AstNode, type AstNodeDescription, type LangiumDocument, type LocalSymbols } from 'langium';
 import * as ast from './generated/ast.js';
 import { namesOfFile, namesOfHost } from './names.js';
 
 export class IommuScopeComputation extends DefaultScopeComputation {
   override async collectExportedSymbols(document: LangiumDocument): Promise<AstNodeDescription[]> {
+    return this.exportsOf(document);
+  }
+
+  exportsOf(document: LangiumDocument): AstNodeDescription[] {
     const file = document.parseResult.value;
     if (!ast.isFile(file)) return [];
     const names = namesOfFile(file);

@@ -1,10 +1,11 @@
 /**
- * Which documents a change concerns, and which references lead to a node. Neither needs an index: a document knows its own
- * references once it is linked, and only files that use one another refer to one another. Keeping none saves a walk over the
- * whole file at every keystroke.
+ * Which documents a change concerns, which references lead to a node, and what a file exports. None needs an index: a document
+ * knows its own references once it is linked, only files that use one another refer to one another, and exports are asked for
+ * by workspace symbols alone. Keeping none saves walks over the whole file at every keystroke.
  */
-import { DefaultIndexManager, isReference, stream, type AstNode, type LangiumDocument, type LangiumDocuments, type LangiumSharedCoreServices, type ReferenceDescription, type Stream, type URI } from 'langium';
+import { DefaultIndexManager, isReference, stream, URI, type AstNode, type AstNodeDescription, type LangiumDocument, type LangiumDocuments, type LangiumSharedCoreServices, type ReferenceDescription, type Stream } from 'langium';
 import * as ast from './generated/ast.js';
+import type { IommuScopeComputation } from './exports.js';
 import { filesOf, namesOfFile } from './names.js';
 import { resolveUse } from './uses.js';
 
@@ -14,6 +15,18 @@ export class IommuIndexManager extends DefaultIndexManager {
   constructor(services: LangiumSharedCoreServices) {
     super(services);
     this.langiumDocuments = () => services.workspace.LangiumDocuments;
+  }
+
+  override async updateContent(document: LangiumDocument): Promise<void> {
+    this.symbolIndex.set(document.uri.toString(), []);
+  }
+
+  /** Worked out when asked for. */
+  protected override getFileDescriptions(uri: string, nodeType?: string): AstNodeDescription[] {
+    const document = this.langiumDocuments().getDocument(URI.parse(uri));
+    if (document === undefined) return [];
+    const scopes = this.serviceRegistry.getServices(document.uri).references.ScopeComputation as IommuScopeComputation;
+    return scopes.exportsOf(document).filter(({ type }) => nodeType === undefined || this.astReflection.isSubtype(type, nodeType));
   }
 
   override async updateReferences(): Promise<void> {

@@ -2,7 +2,7 @@
  * The services of the language, for the language server, the terminal and tests alike: what differs is only the context (file
  * system, connection).
  */
-import { inject, type DeepPartial, type IndexManager, type Module } from 'langium';
+import { inject, type DeepPartial, type IndexManager, type LangiumDocumentFactory, type Module } from 'langium';
 import { createDefaultModule, createDefaultSharedModule, type DefaultSharedModuleContext, type HoverProvider, type LangiumServices, type LangiumSharedServices, type NodeKindProvider, type PartialLangiumServices } from 'langium/lsp';
 import { FileValidator } from './checks/validator.js';
 import { validateFile } from './checks/run.js';
@@ -18,6 +18,7 @@ import { IommuDocumentSymbolProvider, IommuNameProvider, IommuNodeKindProvider }
 import { IommuLexer } from './lexer.js';
 import { IommuLexerMessages, IommuMessages } from './messages.js';
 import { IommuLinker } from './linker.js';
+import { IommuDocumentFactory } from './document-factory.js';
 import { IommuIndexManager } from './index-manager.js';
 import { createIommuParser } from './parser.js';
 import { IommuScopeComputation } from './exports.js';
@@ -58,9 +59,9 @@ const iommuModule: IommuModule = {
   },
 };
 
-const sharedModule: Module<LangiumSharedServices, { lsp: { NodeKindProvider: NodeKindProvider }; workspace: { IndexManager: IndexManager } }> = {
+const sharedModule: Module<LangiumSharedServices, { lsp: { NodeKindProvider: NodeKindProvider }; workspace: { IndexManager: IndexManager; LangiumDocumentFactory: LangiumDocumentFactory } }> = {
   lsp: { NodeKindProvider: () => new IommuNodeKindProvider() },
-  workspace: { IndexManager: (services) => new IommuIndexManager(services) },
+  workspace: { IndexManager: (services) => new IommuIndexManager(services), LangiumDocumentFactory: (services) => new IommuDocumentFactory(services) },
 };
 
 /** Makes the hover that the editor sees from the language's own. */

@@ -1,8 +1,11 @@
 /** Linking that leaves plain words alone and says what an unknown name may have meant. */
-import { AstUtils, DefaultLinker, isReference, type AstNode, type AstNodeDescription, type LangiumCoreServices, type LangiumDocument, type LinkingError, type ReferenceInfo } from 'langium';
-import type { DefaultReference } from 'langium';
+import {
+  AstUtils, Cancellation, DefaultLinker, interruptAndCheck, isReference,
+  type AstNode, type AstNodeDescription, type DefaultReference, type LangiumDocument, type LinkingError, type ReferenceInfo,
+} from 'langium';
+import { referencesIn } from './references.js';
 import { closest } from './suggestions.js';
-import { isPlainWord } from './scopes.js';
+import { isPlainWord, type IommuScopeProvider } from './scopes.js';
 
 /** Suggestions look at every visible name; a document with more errors than this gets none for the rest. */
 const MAX_SUGGESTIONS = 50;
@@ -14,15 +17,21 @@ const KINDS: Readonly<Record<string, string>> = {
 
 export class IommuLinker extends DefaultLinker {
   private readonly suggested = new WeakMap<AstNode, number>();
-  private readonly services: LangiumCoreServices;
 
-  constructor(services: LangiumCoreServices) {
-    super(services);
-    this.services = services;
+  private get scopes(): IommuScopeProvider {
+    return this.scopeProvider as IommuScopeProvider;
   }
 
-  protected override doLink(context: ReferenceInfo, document: LangiumDocument): void {
-    if (!isPlainWord(context.container)) super.doLink(context, document);
+  override async link(document: LangiumDocument, cancel = Cancellation.CancellationToken.None): Promise<void> {
+    const { references } = document;
+    for (const info of referencesIn(document.parseResult.value)) {
+      const reference = info.reference as DefaultReference;
+      // Looking one up may have resolved others.
+      if (reference._ref !== undefined) continue;
+      reference._ref = this.scopes.find(info) ?? this.createLinkingError(info);
+      references.push(reference);
+    }
+    await interruptAndCheck(cancel);
   }
 
   protected override resolveReference(reference: DefaultReference, node: AstNode, property: string): AstNode | undefined {
@@ -40,7 +49,7 @@ export class IommuLinker extends DefaultLinker {
     const count = this.suggested.get(root) ?? 0;
     if (count >= MAX_SUGGESTIONS) return '';
     this.suggested.set(root, count + 1);
-    const near = closest(name, this.services.references.ScopeProvider.getScope(context).getAllElements().map((element) => element.name));
+    const near = closest(name, this.scopes.namesFor(context));
     return near === undefined ? '' : ` Did you mean \`${near}\`?`;
   }
 }

@@ -144,9 +144,12 @@ export class Names {
 
   /** What `name` means where `at` stands, among the things that `accepts` takes. */
   find(name: string, at: AstNode, accepts: Accepts): AstNode | undefined {
-    for (const table of this.tables(at)) {
-      const found = table(name);
-      if (found !== undefined && accepts(found)) return found;
+    const accepted = (found: AstNode | undefined): AstNode | undefined => (found !== undefined && accepts(found) ? found : undefined);
+    const near = accepted(inStep(name, at)) ?? accepted(inHostOf(name, at));
+    if (near !== undefined) return near;
+    for (const file of this.files) {
+      const found = inFile(name, namesOfFile(file), accepted);
+      if (found !== undefined) return found;
     }
     return undefined;
   }
@@ -165,13 +168,6 @@ export class Names {
       for (const other of names.hosts) if (other !== host) yield* hostEntries(other);
       yield* names.strays;
     }
-  }
-
-  private *tables(at: AstNode): Iterable<(name: string) => AstNode | undefined> {
-    yield (name) => inStep(name, at);
-    const host = hostOf(at);
-    if (host !== undefined) yield (name) => inHost(name, namesOfHost(host));
-    for (const file of this.files) yield* tablesOfFile(namesOfFile(file));
   }
 }
 
@@ -221,15 +217,23 @@ function visibleAt(introductions: readonly ast.Handle[], at: AstNode): ast.Handl
   return introductions[Math.max(low - 1, 0)];
 }
 
+function inHostOf(name: string, at: AstNode): AstNode | undefined {
+  const host = hostOf(at);
+  return host === undefined ? undefined : inHost(name, namesOfHost(host));
+}
+
 function inHost(name: string, names: HostNames): AstNode | undefined {
   return names.get(name) ?? virtualFunction(name, (physical) => names.get(physical));
 }
 
-function* tablesOfFile(names: FileNames): Iterable<(name: string) => AstNode | undefined> {
-  yield (name) => names.global.get(name);
-  yield (name) => inHost(name, names.strays);
-  yield (name) => qualified(name, names);
-  for (const host of names.hosts) yield (name) => inHost(name, namesOfHost(host));
+function inFile(name: string, names: FileNames, accepted: (found: AstNode | undefined) => AstNode | undefined): AstNode | undefined {
+  const found = accepted(names.global.get(name)) ?? accepted(inHost(name, names.strays)) ?? accepted(qualified(name, names));
+  if (found !== undefined) return found;
+  for (const host of names.hosts) {
+    const ofHost = accepted(inHost(name, namesOfHost(host)));
+    if (ofHost !== undefined) return ofHost;
+  }
+  return undefined;
 }
 
 /** `HOST.DEVICE` and `OWNER.MEMORY`. */

@@ -17,21 +17,23 @@ export class IommuScopeProvider implements ScopeProvider {
     this.documents = () => services.shared.workspace.LangiumDocuments;
     this.reflection = services.shared.AstReflection;
     const descriptions = services.workspace.AstNodeDescriptionProvider;
-    const made = new WeakMap<AstNode, AstNodeDescription>();
-    this.describe = (node, name) => {
-      const known = made.get(node);
-      if (known !== undefined) return known;
-      const description = descriptions.createDescription(node, name);
-      made.set(node, description);
-      return description;
-    };
+    this.describe = (node, name) => descriptions.createDescription(node, name);
+  }
+
+  /** What a reference means; undefined when its name is unknown. */
+  find(context: ReferenceInfo): AstNode | undefined {
+    return this.namesAt(context.container).find(context.reference.$refText, placeOf(context), this.acceptedBy(context));
   }
 
   getScope(context: ReferenceInfo): Scope {
     if (isPlainWord(context.container)) return EMPTY_SCOPE;
-    // The host that a statement names decides what else it sees, so it is itself looked up from outside.
-    const at = context.property === 'host' ? AstUtils.findRootNode(context.container) : context.container;
-    return new NameScope(this.namesAt(context.container), at, this.acceptedBy(context), this.describe);
+    return new NameScope(this.namesAt(context.container), placeOf(context), this.acceptedBy(context), this.describe);
+  }
+
+  /** The names that could stand in its place. */
+  *namesFor(context: ReferenceInfo): Iterable<string> {
+    const accepts = this.acceptedBy(context);
+    for (const [name, node] of this.namesAt(context.container).visible(placeOf(context))) if (accepts(node)) yield name;
   }
 
   namesAt(node: AstNode): Names {
@@ -43,6 +45,9 @@ export class IommuScopeProvider implements ScopeProvider {
     return (node) => this.reflection.isSubtype(node.$type, type);
   }
 }
+
+/** Where a name is looked up from: the host that a statement names decides what else it sees, so it is itself looked up from outside. */
+const placeOf = ({ property, container }: ReferenceInfo): AstNode => (property === 'host' ? AstUtils.findRootNode(container) : container);
 
 const namesCache = new WeakMap<AstNode, { readonly roots: readonly AstNode[]; readonly names: Names }>();
 

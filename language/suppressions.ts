@@ -14,6 +14,7 @@ export interface Suppression {
 const COMMENT = /\/\/+\s*iommu-disable-next-line[ \t]+([\w/-]+(?:\s*,\s*[\w/-]+)*)\s*(?::(.*))?$/;
 
 export function suppressionsIn(text: string): Suppression[] {
+  if (!text.includes('iommu-disable-next-line')) return [];
   return text.split(/\r\n|\r|\n/).flatMap((line, number) => {
     const match = COMMENT.exec(line);
     if (match === null) return [];

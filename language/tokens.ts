@@ -28,19 +28,25 @@ export class WordTokenBuilder extends DefaultTokenBuilder {
     for (const [category, members] of Object.entries(CATEGORY_WORDS)) {
       const abstract = known.get(category)!;
       abstract.PATTERN = Lexer.NA;
-      for (const word of members) words.push(addTo(abstract, wordToken(word, known, identifier)));
+      for (const word of members) words.push(addTo(abstract, wordToken(word, known)));
     }
     const name = known.get('NAME')!;
     name.PATTERN = Lexer.NA;
     addTo(name, identifier);
     const keywords = new Set(grammarKeywords(terminals));
     for (const word of new Set(words)) if (mayBeName(word.name, keywords)) addTo(name, word);
+    for (const token of known.values()) if (isWord(token)) token.PATTERN = Lexer.NA;
     return inLexingOrder([...known.values()]);
+  }
+
+  /** Which patterns match more than a keyword does: asked for tokens that are matched by pattern, which words are not. */
+  protected override findLongerAlt(): TokenType[] {
+    return [];
   }
 }
 
-function wordToken(word: string, known: Map<string, TokenType>, identifier: TokenType): TokenType {
-  const token = known.get(word) ?? { name: word, PATTERN: word, LONGER_ALT: [identifier] };
+function wordToken(word: string, known: Map<string, TokenType>): TokenType {
+  const token = known.get(word) ?? { name: word };
   known.set(word, token);
   return token;
 }
@@ -50,7 +56,8 @@ function addTo(category: TokenType, token: TokenType): TokenType {
   return token;
 }
 
-const isWord = (token: TokenType): boolean => typeof token.PATTERN === 'string' && /^[a-z]/.test(token.PATTERN);
+/** A word with a token of its own: an identifier by its letters. The lexer matches it as one, and then looks it up. */
+export const isWord = (token: TokenType): boolean => /^[a-z]/.test(token.name);
 const grammarKeywords = (tokens: readonly TokenType[]): string[] => tokens.filter(isWord).map((token) => token.name);
 
 /** A property's word begins nothing where a name is due, so it may be a name; verbs, keys and the grammar's own words may not. */
@@ -58,7 +65,7 @@ function mayBeName(word: string, keywords: ReadonlySet<string>): boolean {
   return !keywords.has(word) && ['VERB', 'MAKING_VERB', 'KEY'].every((category) => !CATEGORY_WORDS[category]!.has(word));
 }
 
-/** Words first, the longest first (`dma-map` before `dma`), then the patterns in the order of the grammar. */
+/** What is matched letter by letter first, the longest first (`..` before `.`), then the patterns in the order of the grammar. */
 function inLexingOrder(tokens: readonly TokenType[]): TokenType[] {
   const literal = tokens.filter((token) => typeof token.PATTERN === 'string');
   const rest = tokens.filter((token) => !literal.includes(token));

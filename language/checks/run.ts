@@ -62,7 +62,7 @@ const byType = new Map<string, readonly Check<AstNode>[]>(Object.entries(CHECKS)
 export function runChecks(file: ast.File, report: Report): void {
   const visit = (node: AstNode): void => {
     for (const check of byType.get(node.$type) ?? []) check(node, report);
-    for (const [key, value] of Object.entries(node)) if (!key.startsWith('$')) visitAll(value, visit);
+    for (const key in node) if (!key.startsWith('$')) visitAll(node[key as keyof AstNode], visit);
   };
   visit(file);
 }

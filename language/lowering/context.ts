@@ -80,8 +80,16 @@ export function span<A extends bigint>(start: ast.Amount | undefined, size: ast.
   return { start: first as A, last: last as A };
 }
 
+const texts = new WeakMap<AstNode, string>();
+
 /** The statement in one line: without comments, with single spaces. */
 export function textOf(node: AstNode): string {
-  const text = node.$cstNode?.text ?? '';
-  return text.replace(/("(?:\\.|[^"\\])*")|\/\/[^\n\r]*|\/\*[\s\S]*?\*\/|\s+/g, (_, string: string | undefined) => string ?? ' ').replace(/ {2,}/g, ' ').trim();
+  const known = texts.get(node);
+  if (known !== undefined) return known;
+  const text = oneLine(node.$cstNode?.text ?? '');
+  texts.set(node, text);
+  return text;
 }
+
+const oneLine = (text: string): string =>
+  text.replace(/("(?:\\.|[^"\\])*")|\/\/[^\n\r]*|\/\*[\s\S]*?\*\/|\s+/g, (_, string: string | undefined) => string ?? ' ').replace(/ {2,}/g, ' ').trim();

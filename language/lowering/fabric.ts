@@ -50,13 +50,13 @@ function lowerSlot(context: Context, slot: Slot): FunctionDescription {
   const { node } = slot;
   if (slot.virtual !== undefined) return lowerVirtualFunction(context, slot, slot.virtual);
   const id = context.idOf(node)!;
-  const properties = new Properties('function', node.items);
+  const { properties, said, guests } = saidOf(node);
   const physical = context.idOf(node.physical?.ref);
   const behind = context.deviceId(node.items.find(ast.isBehind)?.device?.device);
   const sriov = sriovOf(node);
   return {
     id, name: node.name ?? 'function', address: slot.address, type: typeOf(node), upstream: context.idOf(slot.upstream) ?? null,
-    ...described(properties),
+    ...said,
     ...(slot.buses === undefined ? {} : { buses: slot.buses }),
     acs: lowerAcs(context, id, node, properties),
     bars: lowerBars(context, id, node),
@@ -68,9 +68,27 @@ function lowerSlot(context: Context, slot: Slot): FunctionDescription {
     ...(physical === undefined ? {} : { virtualFunction: { of: physical, index: smallNumber(amountOf(node.index), U16) ?? 0 } }),
     ...(behind === undefined ? {} : { behindVmd: behind }),
     functionLevelReset: properties.statedFlag('flr'),
-    ...forGuests(properties),
+    ...guests,
     driver: driverOf(properties),
   };
+}
+
+interface Said {
+  readonly properties: Properties;
+  readonly said: Described;
+  readonly guests: ReturnType<typeof forGuests>;
+}
+
+const saidBefore = new WeakMap<ast.PciFunction, Said>();
+
+/** What the simple properties of a function say. They are words, so it is the same as long as the function is not parsed again. */
+function saidOf(node: ast.PciFunction): Said {
+  const known = saidBefore.get(node);
+  if (known !== undefined) return known;
+  const properties = new Properties('function', node.items);
+  const said = { properties, said: described(properties), guests: forGuests(properties) };
+  saidBefore.set(node, said);
+  return said;
 }
 
 type Described = Omit<FunctionDescription, ForGuests | 'id' | 'name' | 'address' | 'type' | 'upstream' | 'acs' | 'bars' | 'windows' | 'driver'>;
@@ -123,12 +141,12 @@ export function driverOf(properties: Properties): string | null {
 
 /** A virtual function has what its physical function has, a reset of its own, and no driver until one is bound. */
 function lowerVirtualFunction(context: Context, slot: Slot, virtual: NonNullable<Slot['virtual']>): FunctionDescription {
-  const properties = new Properties('function', slot.node.items);
+  const { properties, said } = saidOf(slot.node);
   const acs = lowerAcs(context, undefined, slot.node, properties);
   return {
     id: context.virtualFunctionId(virtual.sriov, virtual.index), name: `${slot.node.name}.vf${virtual.index}`,
     address: slot.address, type: 'endpoint', upstream: context.idOf(slot.upstream) ?? null,
-    ...described(properties), label: undefined, multifunction: undefined, driverOverride: undefined, recordedGroup: undefined, bootVga: undefined, probed: undefined, chipsetRegisters: undefined,
+    ...said, label: undefined, multifunction: undefined, driverOverride: undefined, recordedGroup: undefined, bootVga: undefined, probed: undefined, chipsetRegisters: undefined,
     acs, bars: [], windows: [], functionLevelReset: true, driver: null,
     virtualFunction: { of: context.idOf(slot.node)!, index: virtual.index },
   };

@@ -56,8 +56,9 @@ export function lowerOwner(context: Context, node: ast.Owner): OwnerDescription[
 }
 
 /** What is said of the program and of the VM beyond its devices and memory. */
-function programOf(properties: Properties): Pick<OwnerDescription, 'user' | 'nodes' | 'addressWidth' | 'pciWindow' | 'virtualIommu'> {
+function programOf(properties: Properties): Pick<OwnerDescription, 'managed' | 'user' | 'nodes' | 'addressWidth' | 'pciWindow' | 'virtualIommu'> {
   return {
+    managed: properties.statedFlag('managed'),
     user: properties.text('user'), nodes: properties.word('nodes') as NodeAccess | undefined,
     addressWidth: properties.number('address-width'), pciWindow: properties.integers('pci-window')[0], virtualIommu: properties.statedFlag('virtual-iommu'),
   };
