@@ -78,13 +78,20 @@ const WITHOUT_FLOPPY = /^7\..*-oracle$/;
 /** Lists in a record name functions by address; so do the identities of the description. */
 export function describeRecord(record: RecordedTopology): HostDescription {
   const known = new Set(record.inventory.devices.map((device) => device.bdf));
+  // A driver that has one of a kind was asked about the others too, even if it did not want them.
+  const driven = new Set(record.inventory.devices.filter(({ driver }) => driver !== '').map(idsOf));
   return {
     id: 'host', name: record.case, memory: [], platformDevices: [], mediatedDevices: [], reservedRegions: [], bindings: [],
     kernel: { id: 'kernel', version: record.kernel, commandLine: record.cmdline, buildOptions: WITHOUT_FLOPPY.test(record.kernel) ? ['!INTEL_IOMMU_FLOPPY_WA'] : [], moduleParameters: [], cpuVendor: 'intel' },
     iommus: describeUnits(record),
-    functions: record.inventory.devices.map((device) => describeFunction(device, known)),
+    functions: record.inventory.devices.map((device) => ({ ...describeFunction(device, known), probed: driven.has(idsOf(device)) })),
   };
 }
+
+/** The driver of NVMe matches by class; virtual functions show no ids of their own. */
+const NVME_CLASS = '010802';
+/** What drivers match by. */
+const idsOf = ({ vendor, device, class: code }: RecordedDevice): string => (code === NVME_CLASS ? code : `${vendor}:${device}`);
 
 function describeUnits(record: RecordedTopology): IommuDescription[] {
   const architecture = ARCHITECTURES[record.iommu];

@@ -87,14 +87,20 @@ const BRIDGE_CLASS = 0x0604;
 const isBridge = (fn: FunctionDescription): boolean => fn.buses !== undefined || fn.type.endsWith('port') || fn.type.endsWith('bridge') || (fn.classCode ?? 0) >> 8 === BRIDGE_CLASS;
 
 /** What has happened to a device by the time that owners start. */
-type Probing = 'as a bridge' | 'at boot' | 'by a binding' | 'never';
+type Probing = 'as a bridge' | 'at boot' | 'as a virtual function' | 'by a binding' | 'never';
 
 function probingOf({ device, id }: Candidate, bound: ReadonlySet<SubjectId>): Probing {
   if (device.kind === 'pci' && isBridge(device.fn)) return 'as a bridge';
   const description = device.kind === 'pci' ? device.fn : device.description;
-  if (description.driver !== null || (device.kind === 'pci' && device.fn.probed === true)) return 'at boot';
+  if (description.driver !== null || (device.kind === 'pci' && device.fn.probed === true)) return device.kind === 'pci' && device.fn.virtualFunction !== undefined ? 'as a virtual function' : 'at boot';
   return bound.has(id) ? 'by a binding' : 'never';
 }
+
+const USUAL_ORDER: readonly Probing[] = ['as a bridge', 'at boot', 'as a virtual function', 'by a binding'];
+/** Before the unit's own driver has come, the port driver is asked to come again (EPROBE_DEFER); drivers that come later find the unit there (recorded of 6.12). */
+const FUNCTION_AS_UNIT_ORDER: readonly Probing[] = ['at boot', 'as a bridge', 'as a virtual function', 'by a binding'];
+/** The unit is a PCI function, which needs a driver first. */
+const isFunctionItself = ({ architecture }: IommuDescription): boolean => architecture === 'virtio-iommu';
 
 export interface ProbeOrder {
   readonly order: readonly Candidate[];
@@ -105,15 +111,19 @@ export interface ProbeOrder {
 /**
  * The order in which the kernel asks for groups: platform devices; functions that are there at boot, bus by bus (for each unit anew where
  * every unit scans, GRL-06); what drivers bring up later: functions behind VMD, virtual functions (GRP-21); last what drivers make known
- * by binding (GRL-07), bridges first because their driver comes first.
+ * by binding (GRL-07), bridges first because their driver comes first, unless the unit is a function itself.
  */
 export function probeOrder(all: readonly Candidate[], { host, active, profile }: CandidateContext): ProbeOrder {
   const bound = new Set(host.bindings.map(({ device }) => device));
   const position = new Map(active.map((unit, index) => [unit, index]));
-  const late: Readonly<Record<Probing, number>> = { 'as a bridge': active.length + 2, 'at boot': active.length + 3, 'by a binding': active.length + 4, never: Infinity };
+  const late = (candidate: Candidate): number => {
+    const probing = probingOf(candidate, bound);
+    const order = isFunctionItself(candidate.unit) ? FUNCTION_AS_UNIT_ORDER : USUAL_ORDER;
+    return probing === 'never' ? Infinity : active.length + 2 + order.indexOf(probing);
+  };
   const rank = (candidate: Candidate): number => {
     const { device, unit } = candidate;
-    if (groupsFormAtDriverProbe(unit, profile.release)) return late[probingOf(candidate, bound)];
+    if (groupsFormAtDriverProbe(unit, profile.release)) return late(candidate);
     if (device.kind === 'platform') return -1;
     if (device.fn.virtualFunction !== undefined) return active.length + 1;
     if (device.fn.behindVmd !== undefined) return active.length;
