@@ -1,18 +1,18 @@
 /** "Show the calls" for the editor: the request of our client, and the code action of every other one. */
-import { DocumentState, URI, UriUtils, type LangiumDocument } from 'langium';
+import { URI, UriUtils, type LangiumDocument } from 'langium';
 import type { LangiumSharedServices } from 'langium/lsp';
 import { CodeActionKind, type CodeAction, type Connection, type Range } from 'vscode-languageserver';
 import { callsDocument, shownCalls } from '../analysis/calls.js';
 import { CALLS_REQUEST, type CallsParams, type CallsResult } from '../protocol.js';
 import type { OwnerDescription } from '../simulator/description.js';
 import type { AnalysedDocument, AnalysisStore } from './analysis-store.js';
+import { openedDocument } from './opened-document.js';
 
 export function addCallsRequest(connection: Connection, shared: LangiumSharedServices, store: AnalysisStore): void {
   connection.onRequest(CALLS_REQUEST, async ({ uri, owner, line }: CallsParams): Promise<CallsResult | null> => {
     const parsed = URI.parse(uri);
-    const document = shared.workspace.LangiumDocuments.getDocument(parsed);
+    const document = await openedDocument(shared, parsed);
     if (document === undefined) return null;
-    await shared.workspace.DocumentBuilder.waitUntil(DocumentState.Linked, parsed);
     const analysed = store.of(document);
     const wanted = owner ?? (line === undefined ? undefined : ownerAt(document, analysed, line)?.id);
     const shown = shownCalls(analysed.analysis, wanted);

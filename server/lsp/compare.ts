@@ -1,5 +1,5 @@
 /** The request behind "Compare Models". */
-import { DocumentState, URI, UriUtils, type LangiumDocument } from 'langium';
+import { URI, UriUtils, type LangiumDocument } from 'langium';
 import type { LangiumSharedServices } from 'langium/lsp';
 import { RequestType, type Connection } from 'vscode-languageserver';
 import { compare } from '../analysis/compare/compare.js';
@@ -7,6 +7,7 @@ import { DEFAULT_MODELS, MODEL_SYNTAX, modelNamed } from '../analysis/compare/mo
 import { PlayedModels } from '../analysis/compare/remembered-play.js';
 import { COMPARE_REQUEST, isModelPair, type CompareParams, type CompareResult } from '../protocol-compare.js';
 import type { AnalysisStore } from './analysis-store.js';
+import { openedDocument } from './opened-document.js';
 
 export function addCompareRequest(connection: Connection, shared: LangiumSharedServices, store: AnalysisStore): void {
   connection.onRequest(new RequestType<CompareParams, CompareResult, void>(COMPARE_REQUEST), (params) => compared(shared, store, params));
@@ -25,9 +26,8 @@ async function compared(shared: LangiumSharedServices, store: AnalysisStore, { u
   const [left, right] = isModelPair(models) ? models.map(modelNamed) : [];
   if (!left || !right) return { error: `A model is ${MODEL_SYNTAX}.` };
   const parsed = URI.parse(uri);
-  const document = shared.workspace.LangiumDocuments.getDocument(parsed);
+  const document = await openedDocument(shared, parsed);
   if (document === undefined) return { error: 'The file is not open.' };
-  await shared.workspace.DocumentBuilder.waitUntil(DocumentState.Linked, parsed);
   const { analysis, places } = store.of(document);
   const file = { uri, version: document.textDocument.version, title: UriUtils.basename(parsed) };
   return { comparison: compare({ ...file, description: analysis.description, hosts: analysis.report.hosts, places }, [left, right], playedOf(document)) };

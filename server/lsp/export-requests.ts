@@ -1,5 +1,5 @@
 /** What our own client asks about exports. */
-import { DocumentState, URI } from 'langium';
+import { URI } from 'langium';
 import type { LangiumSharedServices } from 'langium/lsp';
 import { RequestType, type Connection } from 'vscode-languageserver';
 import type { Analysis } from '../analysis/analysis.js';
@@ -7,6 +7,7 @@ import { exportOwner, isRefusal, problemOf } from '../analysis/export.js';
 import { EXPORT_TARGETS } from '../interchange/export.js';
 import { EXPORT_CHOICES_REQUEST, EXPORT_REQUEST, type ExportChoices, type ExportChoicesParams, type ExportParams, type ExportResult } from '../protocol.js';
 import type { AnalysisStore } from './analysis-store.js';
+import { openedDocument } from './opened-document.js';
 
 export function addExportRequests(connection: Connection, shared: LangiumSharedServices, store: AnalysisStore): void {
   connection.onRequest(new RequestType<ExportChoicesParams, ExportChoices | null, void>(EXPORT_CHOICES_REQUEST), async ({ uri }) => {
@@ -22,11 +23,8 @@ export function addExportRequests(connection: Connection, shared: LangiumSharedS
 }
 
 async function analysisOf(shared: LangiumSharedServices, store: AnalysisStore, uri: string): Promise<Analysis | null> {
-  const parsed = URI.parse(uri);
-  const document = shared.workspace.LangiumDocuments.getDocument(parsed);
-  if (document === undefined) return null;
-  await shared.workspace.DocumentBuilder.waitUntil(DocumentState.Linked, parsed);
-  return store.of(document).analysis;
+  const document = await openedDocument(shared, URI.parse(uri));
+  return document === undefined ? null : store.of(document).analysis;
 }
 
 const choices = (analysis: Analysis): ExportChoices => ({

@@ -1,6 +1,7 @@
 /** A file lowered for a request that names it, whether an editor has it open or not. */
-import { DocumentState, URI, type LangiumDocument } from 'langium';
+import { URI, type LangiumDocument } from 'langium';
 import { codeOfDiagnostic, FileValidator, lowerDocument, type Lowered, type Problem } from '../../language/index.js';
+import { openedDocument } from './opened-document.js';
 import type { Workbench } from './services.js';
 
 export interface LoweredFile {
@@ -25,13 +26,11 @@ export async function lowerFile(workbench: Workbench, uri: string): Promise<Lowe
 
 /** Files outside of the opened folders are read when they are first asked for. */
 async function documentAt({ shared }: Workbench, uri: URI): Promise<LangiumDocument | undefined> {
-  const { LangiumDocuments, DocumentBuilder, WorkspaceLock, WorkspaceManager } = shared.workspace;
-  await WorkspaceManager.ready;
-  if (!LangiumDocuments.hasDocument(uri)) {
-    const found = await LangiumDocuments.getOrCreateDocument(uri).catch(() => undefined);
-    if (found === undefined) return undefined;
-    await WorkspaceLock.write(() => DocumentBuilder.build([found]));
-  }
-  await DocumentBuilder.waitUntil(DocumentState.Linked, uri);
-  return LangiumDocuments.getDocument(uri);
+  const opened = await openedDocument(shared, uri);
+  if (opened !== undefined) return opened;
+  const { LangiumDocuments, DocumentBuilder, WorkspaceLock } = shared.workspace;
+  const found = await LangiumDocuments.getOrCreateDocument(uri).catch(() => undefined);
+  if (found === undefined) return undefined;
+  await WorkspaceLock.write(() => DocumentBuilder.build([found]));
+  return openedDocument(shared, uri);
 }

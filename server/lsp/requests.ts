@@ -10,6 +10,7 @@ import { ruleNamed } from '../diagnostics/registry.js';
 import { IMPORT_REQUEST, PAGE_REQUEST, SIMULATED_NOTIFICATION, SIMULATE_REQUEST, type ImportParams, type ImportResult, type PageParams, type SimulateParams, type SimulatedParams, type SimulationView } from '../protocol.js';
 import type { AnalysisStore } from './analysis-store.js';
 import { addExportRequests } from './export-requests.js';
+import { openedDocument } from './opened-document.js';
 
 export function addRequests(connection: Connection, shared: LangiumSharedServices, store: AnalysisStore): void {
   connection.onRequest(SIMULATE_REQUEST, (params: SimulateParams) => simulation(shared, store, params));
@@ -27,9 +28,8 @@ export function addRequests(connection: Connection, shared: LangiumSharedService
 
 async function simulation(shared: LangiumSharedServices, store: AnalysisStore, { uri }: SimulateParams): Promise<SimulationView | null> {
   const parsed = URI.parse(uri);
-  const document = shared.workspace.LangiumDocuments.getDocument(parsed);
+  const document = await openedDocument(shared, parsed);
   if (document === undefined) return null;
-  await shared.workspace.DocumentBuilder.waitUntil(DocumentState.Linked, parsed);
   const { analysis, places } = store.of(document);
   return simulationView(analysis, places, { uri, version: document.textDocument.version, title: UriUtils.basename(parsed) });
 }

@@ -125,6 +125,16 @@ describe('what the editor shows', () => {
     expect(await client.request<CallsResult>(CALLS_REQUEST, { uri: file })).toMatchObject({ scenarios: expect.stringContaining('bind-iommufd') as string });
   });
 
+  it('who asks at once is told about the text as it is now', async () => {
+    const here = fresh();
+    void client.open(here, VIABLE);
+    expect(await client.request<CallsResult | null>(CALLS_REQUEST, { uri: here })).toMatchObject({ scenarios: expect.stringContaining('bind-iommufd') as string });
+    void client.change(here, VIABLE.replace('assign gpu', 'assign audio'));
+    const view = await client.request<SimulationView>(SIMULATE_REQUEST, { uri: here });
+    expect(view.version).toBeGreaterThan(1);
+    expect((await client.request<CallsResult>(CALLS_REQUEST, { uri: here })).scenarios).toContain('bind-iommufd d_audio');
+  });
+
   it('definition, references, rename', async () => {
     const definition = await client.request<Location[] | { targetSelectionRange: { start: object } }[]>('textDocument/definition', at('gpu read'));
     expect(JSON.stringify(definition)).toContain(JSON.stringify(positionOf(VIABLE, 'gpu at')));
