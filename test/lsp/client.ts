@@ -26,13 +26,14 @@ export class Client {
     });
   }
 
-  static async start(server = SERVER, node = process.execPath): Promise<Client> {
+  /** @param root a folder that is opened */
+  static async start(server = SERVER, node = process.execPath, root: string | null = null): Promise<Client> {
     const child = spawn(node, [server, '--stdio'], { stdio: ['pipe', 'pipe', 'inherit'] as const });
     const connection = createMessageConnection(new StreamMessageReader(child.stdout), new StreamMessageWriter(child.stdin));
     connection.onRequest('workspace/configuration', ({ items }: { items: readonly unknown[] }) => items.map(() => null));
     connection.onRequest('client/registerCapability', () => null);
     connection.listen();
-    const initialized = await connection.sendRequest<InitializeResult>('initialize', { processId: process.pid, rootUri: null, capabilities: { textDocument: { publishDiagnostics: { relatedInformation: true, codeDescriptionSupport: true } } } });
+    const initialized = await connection.sendRequest<InitializeResult>('initialize', { processId: process.pid, rootUri: root, workspaceFolders: root === null ? null : [{ uri: root, name: 'root' }], capabilities: { textDocument: { publishDiagnostics: { relatedInformation: true, codeDescriptionSupport: true } } } });
     await connection.sendNotification('initialized', {});
     return new Client(child, connection, initialized);
   }

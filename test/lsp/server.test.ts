@@ -1,3 +1,4 @@
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CodeAction, CodeLens, CompletionItem, CompletionList, Diagnostic, DocumentSymbol, FoldingRange, Hover, InlayHint, Location, SemanticTokens, SelectionRange, TextEdit, WorkspaceEdit } from 'vscode-languageserver';
 import { CALLS_REQUEST, IMPORT_REQUEST, PAGE_REQUEST, SIMULATE_REQUEST, type CallsResult, type ImportResult, type SimulationView } from '../../server/protocol.js';
@@ -133,6 +134,14 @@ describe('what the editor shows', () => {
     const view = await client.request<SimulationView>(SIMULATE_REQUEST, { uri: here });
     expect(view.version).toBeGreaterThan(1);
     expect((await client.request<CallsResult>(CALLS_REQUEST, { uri: here })).scenarios).toContain('bind-iommufd d_audio');
+  });
+
+  it('who asks a server that has only just begun waits until it has begun', async () => {
+    const newborn = await Client.start(undefined, undefined, pathToFileURL('test/fixtures').href);
+    const here = fresh();
+    void newborn.open(here, VIABLE);
+    expect(await newborn.request<CallsResult | null>(CALLS_REQUEST, { uri: here })).not.toBeNull();
+    await newborn.stop();
   });
 
   it('definition, references, rename', async () => {
