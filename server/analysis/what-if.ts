@@ -123,7 +123,7 @@ class Question {
   /** How each of those concerned came into the group, where it did not start it. */
   blame(): GroupReason[] {
     const reasons = this.concerned.flatMap((fn) => {
-      const last = this.members.includes(fn.id) ? this.formed.why.get(fn.id)?.at(-1) : undefined;
+      const last = this.members.includes(fn.id) ? this.formed.why(fn.id).at(-1) : undefined;
       return last === undefined || last.subject === undefined ? [] : [last];
     });
     return [...new Map(reasons.map((reason) => [reason.text, reason])).values()];

@@ -27,7 +27,7 @@ export interface GroupReport {
   /** Position in the order of formation; real numbers depend on the whole enumeration. */
   readonly number: number;
   readonly members: readonly SubjectId[];
-  /** Per member: the chain of facts that put it there, in order. */
+  /** Per member: the chain of facts that put it there, in order. Worked out when it is read. */
   readonly why: readonly { readonly device: SubjectId; readonly reasons: readonly GroupReason[] }[];
   readonly defaultDomain: string;
   readonly reserved: readonly ReservedRegionReport[];

@@ -32,19 +32,17 @@ export interface AliasVisit {
 
 /**
  * The visits in the kernel's order: own ID (ALI-03), quirk aliases (ALI-04), then aliasing bridges upwards, past SR-IOV buses (ALI-05).
- * Whoever has seen enough stops taking them (ALI-11).
+ * Whoever has seen enough looks no further (ALI-11). Nearly always one, at most those of a bus and the bridges above.
  */
-export function* dmaAliases(topology: Topology, fn: FunctionDescription, knowledge: AliasKnowledge): Generator<AliasVisit> {
+export function dmaAliases(topology: Topology, fn: FunctionDescription, knowledge: AliasKnowledge): AliasVisit[] {
   const real = topology.realDmaDevice(fn);
-  yield { fn: real, requesterId: requesterIdOf(real.address), rule: real === fn ? 'ALI-03' : 'ALI-02' };
-  const devfns = knowledge.devfns(real);
-  // Counted: a generator holds room for the iterator of every `for of` in it, and one is made for each function of a host.
-  for (let i = 0; i < devfns.length; i++) yield { fn: real, requesterId: requesterId(real.address.bus, devfns[i]!), rule: 'ALI-04' };
-  for (let bridge = topology.upstream(real); bridge !== null; bridge = topology.upstream(bridge)) {
-    if (knowledge.translatesBelow(bridge)) return;
+  const visits: AliasVisit[] = [{ fn: real, requesterId: requesterIdOf(real.address), rule: real === fn ? 'ALI-03' : 'ALI-02' }];
+  for (const devfn of knowledge.devfns(real)) visits.push({ fn: real, requesterId: requesterId(real.address.bus, devfn), rule: 'ALI-04' });
+  for (let bridge = topology.upstream(real); bridge !== null && !knowledge.translatesBelow(bridge); bridge = topology.upstream(bridge)) {
     const visit = bridgeAlias(topology, bridge, knowledge.aliasesAsPcieBridge(bridge));
-    if (visit !== null) yield visit;
+    if (visit !== null) visits.push(visit);
   }
+  return visits;
 }
 
 /**
@@ -65,7 +63,7 @@ export function bridgeAlias(topology: Topology, bridge: FunctionDescription, asP
   }
 }
 
-/** Every requester ID of a function once, its own first: what a driver programs (PCIE-07). Nearly always one, at most those of a bus and the bridges above. */
+/** Every requester ID of a function once, its own first: what a driver programs (PCIE-07). */
 export function requesterIds(topology: Topology, fn: FunctionDescription, knowledge: AliasKnowledge): number[] {
   const ids = [requesterIdOf(topology.realDmaDevice(fn).address)];
   for (const visit of dmaAliases(topology, fn, knowledge)) if (!ids.includes(visit.requesterId)) ids.push(visit.requesterId);

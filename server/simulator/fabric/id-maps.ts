@@ -21,7 +21,7 @@ export function streamIdOf(unit: IommuDescription, requesterId: number): number 
  * section 1.1).
  */
 export function streamIds(topology: Topology, fn: FunctionDescription, unit: IommuDescription, knowledge: AliasKnowledge): number[] {
-  return [...dmaAliases(topology, fn, knowledge)].flatMap(({ requesterId }) => streamIdOf(unit, requesterId) ?? []);
+  return dmaAliases(topology, fn, knowledge).flatMap(({ requesterId }) => streamIdOf(unit, requesterId) ?? []);
 }
 
 /**

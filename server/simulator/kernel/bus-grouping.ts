@@ -55,13 +55,13 @@ export class BusGrouping implements GroupingAlgorithm {
   private find(fn: FunctionDescription): GroupDecision {
     const { topology, aliases, hasGroup } = this.view;
     const real = topology.realDmaDevice(fn);
-    if (real !== fn) return hasGroup(real) ? { joins: real, reasons: [arrivesAs(fn, { fn: real, requesterId: 0, rule: 'ALI-02' })] } : waits(real, `PCI device is probing out of order, real device of ${addressText(fn.address)} is not probed yet`);
-    if (aliases.translatesBelow(fn)) return { joins: null, reasons: [OWN_GROUP] };
+    if (real !== fn) return hasGroup(real) ? { joins: real, reasons: () => [arrivesAs(fn, { fn: real, requesterId: 0, rule: 'ALI-02' })] } : waits(real, `PCI device is probing out of order, real device of ${addressText(fn.address)} is not probed yet`);
+    if (aliases.translatesBelow(fn)) return { joins: null, reasons: () => [OWN_GROUP] };
     const above = topology.upstream(fn);
     if (above === null) return this.amongSiblings(fn);
     if (!hasGroup(above)) return waits(above, `PCI device is probing out of order, upstream bridge device of ${addressText(fn.address)} is not probed yet`);
     const blamed = this.open.get(this.leaders.get(above)!);
-    if (blamed !== undefined) return { joins: above, reasons: [insideOpenGroup(above, blamed)] }; // GR5-04
+    if (blamed !== undefined) return { joins: above, reasons: () => [insideOpenGroup(above, blamed)] }; // GR5-04
     return this.byBus(fn, above, this.verdict(this.homeBus(fn)));
   }
 
@@ -69,19 +69,19 @@ export class BusGrouping implements GroupingAlgorithm {
     if (isolation === 'isolated') return this.amongSiblings(fn);
     if (isolation === 'open-with-bridge') {
       this.open.set(this.leaders.get(above)!, cause!);
-      return { joins: above, reasons: [behindOpenBridge(cause!, fact)] };
+      return { joins: above, reasons: () => [behindOpenBridge(cause!, fact)] };
     }
     const other = this.first.get(this.homeBus(fn)) ?? null;
     this.open.set(other === null ? fn : this.leaders.get(other)!, cause!);
-    return { joins: other, reasons: [sharesOpenBus(cause!, fact)] };
+    return { joins: other, reasons: () => [sharesOpenBus(cause!, fact)] };
   }
 
   /** GR5-06: the first of its function set that has a group. */
   private amongSiblings(fn: FunctionDescription): GroupDecision {
     const known = this.functionSet(fn).find(({ other }) => this.view.hasGroup(other));
-    if (known !== undefined) return { joins: known.other, reasons: [known.reason] };
+    if (known !== undefined) return { joins: known.other, reasons: () => [known.reason] };
     const above = this.view.topology.upstream(fn);
-    return { joins: null, reasons: above === null ? [OWN_GROUP] : [isolatedBus(above), OWN_GROUP] };
+    return { joins: null, reasons: () => (above === null ? [OWN_GROUP] : [isolatedBus(above), OWN_GROUP]) };
   }
 
   private remember(fn: FunctionDescription, joined: FunctionDescription | null): void {
@@ -175,7 +175,7 @@ interface Related {
 
 const ALONE = { siblings: [], because: null } as const;
 
-const waits = (waitsFor: FunctionDescription, message: string): GroupDecision => ({ joins: null, reasons: [], waitsFor, message });
+const waits = (waitsFor: FunctionDescription, message: string): GroupDecision => ({ joins: null, reasons: () => [], waitsFor, message });
 
 const worse = (a: BusVerdict, b: BusVerdict): BusVerdict => (RANKS.indexOf(b.isolation) > RANKS.indexOf(a.isolation) ? b : a);
 
@@ -191,7 +191,7 @@ export function aliasConflicts(view: Pick<GroupingView, 'topology' | 'aliases'>,
   return topology.functions.flatMap((fn) => {
     const own = groupOf.get(fn.id);
     if (own === undefined) return [];
-    return [...dmaAliases(topology, fn, aliases)].flatMap(({ requesterId }) => {
+    return dmaAliases(topology, fn, aliases).flatMap(({ requesterId }) => {
       const owner = topology.byAddress({ segment: fn.address.segment, bus: requesterId >> 8, device: (requesterId >> 3) & 0x1f, function: requesterId & 7 });
       const theirs = owner === undefined ? undefined : groupOf.get(owner.id);
       if (theirs === undefined || theirs === own) return [];

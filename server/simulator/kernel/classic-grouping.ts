@@ -13,13 +13,12 @@ import type { GroupDecision, GroupingAlgorithm, GroupingView } from './grouping.
 /** A function with a group, and why it is related to the one that was asked about; null when it is that one. */
 interface Relative {
   readonly found: FunctionDescription;
-  readonly reason: GroupReason | null;
+  readonly reason: (() => GroupReason) | null;
 }
 
 export class ClassicGrouping implements GroupingAlgorithm {
   /** By bridge: the nearest function on its way to the root, itself included, that does not isolate; null = the path is clean (ACS-09). */
   private readonly causes = new Map<SubjectId, FunctionDescription | null>();
-  private readonly portReasons = new Map<FunctionDescription, GroupReason>();
   /** By devfn: the search that has seen it last. GRP-08 looks at each devfn once, and there is a search for every function. */
   private readonly seen = new Uint32Array(256);
   private search = 0;
@@ -33,23 +32,24 @@ export class ClassicGrouping implements GroupingAlgorithm {
 
   decide(fn: FunctionDescription): GroupDecision {
     const { topology, aliases } = this.view;
-    const reasons: GroupReason[] = [];
+    const visits = dmaAliases(topology, fn, aliases);
     let top = fn;
-    for (const visit of dmaAliases(topology, fn, aliases)) { // GRP-02
-      if (this.view.hasGroup(visit.fn)) return { joins: visit.fn, reasons: [sharesRequesterId(fn, visit)] };
-      if (visit.fn !== fn) reasons.push(arrivesAs(fn, visit));
+    for (const visit of visits) { // GRP-02
+      if (this.view.hasGroup(visit.fn)) return { joins: visit.fn, reasons: () => [sharesRequesterId(fn, visit)] };
       top = visit.fn; // GRP-03
     }
+    const aliased = (): GroupReason[] => visits.filter((visit) => visit.fn !== fn).map((visit) => arrivesAs(fn, visit));
     for (let bridge = topology.upstream(top); bridge !== null; bridge = topology.upstream(bridge)) { // GRP-04
       const cause = this.causes.get(bridge.id)!;
       if (cause === null) break;
-      if (this.view.hasGroup(bridge)) return { joins: bridge, reasons: [...reasons, this.blame(cause)] };
+      if (this.view.hasGroup(bridge)) return { joins: bridge, reasons: () => [...aliased(), portDoesNotIsolate(cause, this.view.acs.of(cause))] };
       top = bridge;
     }
     this.search++;
     const relative = this.aliasGroup(top) ?? this.functionGroup(top); // GRP-08
-    if (relative !== null) return { joins: relative.found, reasons: relative.reason === null ? reasons : [...reasons, relative.reason] };
-    return { joins: null, reasons: [...reasons, ...this.cleanPath(top), OWN_GROUP] }; // GRP-07
+    if (relative === null) return { joins: null, reasons: () => [...aliased(), ...this.cleanPath(top), OWN_GROUP] }; // GRP-07
+    const { found, reason } = relative;
+    return { joins: found, reasons: () => (reason === null ? aliased() : [...aliased(), reason()]) };
   }
 
   private isolates(fn: FunctionDescription): boolean {
@@ -71,7 +71,7 @@ export class ClassicGrouping implements GroupingAlgorithm {
     if (this.view.hasGroup(fn)) return { found: fn, reason: null };
     for (const other of this.view.peers.of(fn)) {
       const relative = this.aliasGroup(other) ?? this.functionGroup(other);
-      if (relative !== null) return { found: relative.found, reason: relative.reason ?? quirkAlias(fn, other) };
+      if (relative !== null) return { found: relative.found, reason: relative.reason ?? (() => quirkAlias(fn, other)) };
     }
     return null;
   }
@@ -83,24 +83,14 @@ export class ClassicGrouping implements GroupingAlgorithm {
     for (const other of topology.slot(fn)) {
       if (other === fn || this.isolates(other)) continue;
       const relative = this.aliasGroup(other);
-      if (relative !== null) return { found: relative.found, reason: relative.reason ?? slotSibling(fn, acs.of(fn), other, acs.of(other)) };
+      if (relative !== null) return { found: relative.found, reason: relative.reason ?? (() => slotSibling(fn, acs.of(fn), other, acs.of(other))) };
     }
     return null;
   }
 
-  private blame(cause: FunctionDescription): GroupReason {
-    let reason = this.portReasons.get(cause);
-    if (reason === undefined) this.portReasons.set(cause, (reason = portDoesNotIsolate(cause, this.view.acs.of(cause))));
-    return reason;
-  }
-
   /** Every port on the way, each with what makes it isolate. */
-  private *cleanPath(fn: FunctionDescription): Generator<GroupReason> {
-    for (const port of this.view.topology.ancestors(fn)) {
-      if (this.causes.get(port.id) !== null) continue;
-      let reason = this.portReasons.get(port);
-      if (reason === undefined) this.portReasons.set(port, (reason = portIsolates(port, this.view.acs.of(port))));
-      yield reason;
-    }
+  private cleanPath(fn: FunctionDescription): GroupReason[] {
+    const { topology, acs } = this.view;
+    return [...topology.ancestors(fn)].filter(({ id }) => this.causes.get(id) === null).map((port) => portIsolates(port, acs.of(port)));
   }
 }

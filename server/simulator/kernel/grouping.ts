@@ -8,7 +8,8 @@ import type { AcsQuestions } from './acs.js';
 /** Whose group a function joins; null: a new one. */
 export interface GroupDecision {
   readonly joins: FunctionDescription | null;
-  readonly reasons: readonly GroupReason[];
+  /** In words, in order. A method because few are ever read: a host has as many as functions. */
+  reasons(): readonly GroupReason[];
   /** Not decided yet: it is asked again when this function has a group. */
   readonly waitsFor?: FunctionDescription;
   /** What the kernel logs about the waiting. */

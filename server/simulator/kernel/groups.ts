@@ -18,7 +18,7 @@ import { ClassicGrouping } from './classic-grouping.js';
 import type { CommandLine } from './command-line.js';
 import { GroupCallbacks, groupName, type Candidate } from './group-callbacks.js';
 import { candidates, probeOrder, unitsOfDevices, withoutUnit, type CandidateContext, type FailedScan } from './group-candidates.js';
-import type { GroupingAlgorithm, GroupingView, GroupRefusal } from './grouping.js';
+import type { GroupDecision, GroupingAlgorithm, GroupingView, GroupRefusal } from './grouping.js';
 import { acsRequests, activeUnits, groupsFormAtDriverProbe, isDescribedByFirmware } from './iommu-detection.js';
 import type { KernelProfile } from './profile.js';
 import { registersAfterBoot } from './acs-registers.js';
@@ -42,8 +42,8 @@ export interface FormedGroups {
   readonly groups: readonly FormedGroup[];
   /** Group number of a device; missing where it has none. */
   readonly groupOf: ReadonlyMap<SubjectId, number>;
-  /** Per device with a group: the chain of facts that put it there, in order. */
-  readonly why: ReadonlyMap<SubjectId, readonly GroupReason[]>;
+  /** The chain of facts that put a device into its group, in order; empty where it has none. */
+  why(device: SubjectId): readonly GroupReason[];
   readonly ungrouped: HostReport['ungrouped'];
   readonly unknowns: HostReport['unknowns'];
   /** Boot lines about ACS and aliases; who joins which group is told by whoever makes the groups (GRL-03). */
@@ -93,7 +93,7 @@ export function formGroups(host: HostDescription, topology: Topology, profile: K
   const groups = formed.groups.map((members, number): FormedGroup => ({ number, members, uncertain: uncertain.has(number), name: formed.names[number]! }));
   let byId: ReadonlyMap<SubjectId, Candidate> | null = null;
   return {
-    groups, groupOf: formed.groupOf, why: formed.why, activeUnits: context.active, units, aliases,
+    groups, groupOf: formed.groupOf, why: (device) => formed.why.get(device)?.() ?? [], activeUnits: context.active, units, aliases,
     ungrouped: [...withoutUnit(context, units, failures.units), ...waiting.map(waitsForDriver), ...formed.waiting()],
     unknowns: unknownFacts(topology, acs, groups),
     messages: [...overrideWarning(commandLine), ...aliasMessages(topology, aliases), ...boot.messages, ...failures.messages, ...formed.messages, ...(algorithm === '2025-rework' ? aliasConflicts({ topology, aliases }, formed.groupOf) : [])],
@@ -163,7 +163,7 @@ class Partition {
   /** Of each group in sysfs (GRD-07). */
   readonly names: (string | null)[] = [];
   readonly groupOf = new Map<SubjectId, number>();
-  readonly why = new Map<SubjectId, readonly GroupReason[]>();
+  readonly why = new Map<SubjectId, GroupDecision['reasons']>();
   /** What the kernel logs about devices that get no group, or not yet. */
   readonly messages: string[] = [];
   /** Units whose scan of the bus ended with an error (GRL-07). */
@@ -197,8 +197,8 @@ class Partition {
       const { callbacks } = this.inputs;
       const placement = callbacks.place(candidate, this.numberOf, this.log);
       if (placement.kind === 'refused') this.refuse(candidate, placement.refusal);
-      else if (placement.kind === 'joins') this.join(candidate, placement.group, [placement.reason]);
-      else if (placement.kind === 'new' || candidate.device.kind === 'platform') this.join(candidate, this.groups.length, placement.kind === 'new' ? [placement.reason] : []);
+      else if (placement.kind === 'joins') this.join(candidate, placement.group, () => [placement.reason]);
+      else if (placement.kind === 'new' || candidate.device.kind === 'platform') this.join(candidate, this.groups.length, () => (placement.kind === 'new' ? [placement.reason] : []));
       else this.placeByTopology(candidate, candidate.device.fn);
       if (this.delayed.size > 0 && this.groupOf.has(candidate.id)) pending.push(...this.takeDelayed(candidate.id).reverse());
     }
@@ -227,7 +227,7 @@ class Partition {
     if (errno !== 'ENODEV' && !groupsFormAtDriverProbe(unit, this.inputs.release) && !this.failed.has(unit)) this.failed.set(unit, { device: name, errno });
   }
 
-  private join(candidate: Candidate, number: number, reasons: readonly GroupReason[]): void {
+  private join(candidate: Candidate, number: number, reasons: GroupDecision['reasons']): void {
     const { id } = candidate;
     if (number < this.groups.length) this.groups[number]!.push(id);
     else {

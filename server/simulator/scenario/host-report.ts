@@ -14,7 +14,7 @@ export function hostReport(machine: Machine): HostReport {
     kernel: { asked: host.kernel.version, profile: kernel.profile.name },
     groups: formed.groups.map((group) => groupReport(machine, group, kernel.groups[group.number]!)),
     ungrouped: formed.ungrouped,
-    unknowns: [...formed.unknowns, ...booted.notModelled.map(({ unit, reason }) => ({ subject: unit, text: `${reason}, so groups and domains of the devices behind it are known, but not where their DMA ends`, affects: devicesBehind(machine, unit) }))],
+    unknowns: [...formed.unknowns, ...booted.notModelled.map(({ unit, reason }) => ({ subject: unit, text: `${reason}, so groups and domains of the devices behind it are known, but not where their DMA ends.`, affects: devicesBehind(machine, unit) }))],
     messages: [...kernel.log],
   };
 }
@@ -24,7 +24,9 @@ function groupReport(machine: Machine, formed: FormedGroup, group: Group): Group
   return {
     number: formed.number,
     members: formed.members,
-    why: formed.members.map((device) => ({ device, reasons: why.get(device) ?? [] })),
+    get why() {
+      return formed.members.map((device) => ({ device, reasons: why(device) }));
+    },
     defaultDomain: group.defaultDomain?.type ?? 'unknown',
     reserved: group.reservedRegions().map((region) => ({ range: region.range, type: region.type, line: regionLine(region), subject: region.subject })),
     uncertain: formed.uncertain,
