@@ -5,6 +5,7 @@
 import { isBridge } from '../diagnostics/facts.js';
 import type { Edit } from '../diagnostics/rule.js';
 import type { FunctionDescription, HostDescription, SubjectId } from '../simulator/description.js';
+import { indexBy } from '../simulator/fabric/multimap.js';
 import { Topology } from '../simulator/fabric/topology.js';
 import { parseCommandLine } from '../simulator/kernel/command-line.js';
 import { formGroups, type FormedGroups } from '../simulator/kernel/groups.js';
@@ -122,8 +123,9 @@ class Question {
 
   /** How each of those concerned came into the group, where it did not start it. */
   blame(): GroupReason[] {
+    const why = indexBy(this.formed.groups[this.formed.groupOf.get(this.device)!]!.why(), ({ device }) => device);
     const reasons = this.concerned.flatMap((fn) => {
-      const last = this.members.includes(fn.id) ? this.formed.why(fn.id).at(-1) : undefined;
+      const last = why.get(fn.id)?.reasons.at(-1);
       return last === undefined || last.subject === undefined ? [] : [last];
     });
     return [...new Map(reasons.map((reason) => [reason.text, reason])).values()];

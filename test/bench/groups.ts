@@ -5,7 +5,7 @@ import { simulate } from '../../server/simulator/index.js';
 import { parseCommandLine } from '../../server/simulator/kernel/command-line.js';
 import { formGroups } from '../../server/simulator/kernel/groups.js';
 import { profileFor } from '../../server/simulator/kernel/profile.js';
-import { seconds } from './hardware.js';
+import { mainThreadSeconds, seconds } from './hardware.js';
 import type { Benchmark, Measurement } from './main.js';
 import { median } from './sample.js';
 
@@ -39,14 +39,17 @@ export function largeHost(functions: number): HostDescription {
   };
 }
 
-/** Median of a few runs, in milliseconds of processor time, all threads of this process together. */
-const timed = (work: () => void): number => median(Array.from({ length: 9 }, () => seconds(work) * 1000));
+/** Median of the first few runs, in milliseconds. */
+const timed = (work: () => void, clock: (work: () => void) => number = seconds): number => median(Array.from({ length: 9 }, () => clock(work) * 1000));
 
-function formation(functions: number): number {
+/** On the main thread, as the goals are stated, and with all threads of the process: the compiler's and the garbage collector's. */
+function formation(functions: number): { readonly mainThread: number; readonly allThreads: number } {
   const host = largeHost(functions);
   const profile = profileFor(host.kernel.version);
   const commandLine = parseCommandLine(host.kernel.commandLine);
-  return timed(() => formGroups(host, new Topology(host), profile, commandLine));
+  const all: number[] = [];
+  const form = (): void => void all.push(seconds(() => formGroups(host, new Topology(host), profile, commandLine)) * 1000);
+  return { mainThread: timed(form, mainThreadSeconds), allThreads: median(all) };
 }
 
 /** The whole simulation: groups, a default domain each, drivers, the report. */
@@ -56,7 +59,13 @@ function simulation(functions: number): number {
 }
 
 export const benchmarks: readonly Benchmark[] = [
-  { name: 'topology and groups of 10,000 functions', run: (): Measurement => ({ value: formation(10_000), unit: 'ms', goal: 50, better: 'lower' }) },
+  {
+    name: 'topology and groups of 10,000 functions',
+    run: (): Measurement => {
+      const { mainThread, allThreads } = formation(10_000);
+      return { value: mainThread, unit: 'ms', goal: 50, better: 'lower', against: `${allThreads.toFixed(0)} ms with the compiler's and the collector's threads` };
+    },
+  },
   {
     name: 'simulating a host twice as large, against the half',
     run: (): Measurement => {

@@ -52,6 +52,14 @@ export function seconds(work: () => void): number {
   return (user + system) / 1e6;
 }
 
+/** Of this thread alone. */
+export function mainThreadSeconds(work: () => void): number {
+  const start = process.threadCpuUsage();
+  work();
+  const { user, system } = process.threadCpuUsage(start);
+  return (user + system) / 1e6;
+}
+
 /** Millions per second: the best of several rounds. */
 function rate(count: number, round: () => void, rounds = 9): number {
   return count / Math.min(...Array.from({ length: rounds }, () => seconds(round))) / 1e6;

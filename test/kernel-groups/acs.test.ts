@@ -10,8 +10,8 @@ import { host, node, OFF, ON } from '../fabric/sample-host.js';
 /** The verdict about one function on bus 01, which has a sibling when `multifunction`. */
 function ask(type: FunctionType, properties: Partial<FunctionDescription>, release = 6019): AcsVerdict {
   const topology = new Topology(host([node(type, '01:00.0', properties)]));
-  const { states } = bootAcs(topology, { parameters: parseAcsParameters(new Map()), requested: () => true, release });
-  return new AcsQuestions(topology, { states, override: null, hasAmdIommu: false, release }).of(topology.byId('01:00.0')!);
+  const boot = bootAcs(topology, { parameters: parseAcsParameters(new Map()), requested: () => true, release });
+  return new AcsQuestions(topology, { boot, override: null, hasAmdIommu: false, release }).of(topology.byId('01:00.0')!);
 }
 
 const isolates = (type: FunctionType, properties: Partial<FunctionDescription> = {}, release?: number): AcsVerdict['isolates'] => ask(type, properties, release).isolates;

@@ -39,8 +39,8 @@ describe('what makes no difference', () => {
   test('no type that can be described is left to the rule for all others (ACS-06)', () => {
     const rulesOf = (type: FunctionType): readonly string[] => {
       const topology = new Topology(host([node(type, '01:00.0', { acs: OFF })]));
-      const { states } = bootAcs(topology, { parameters: parseAcsParameters(new Map()), requested: () => true, release: 6019 });
-      return new AcsQuestions(topology, { states, override: null, hasAmdIommu: false, release: 6019 }).of(topology.byId('01:00.0')!).rules;
+      const boot = bootAcs(topology, { parameters: parseAcsParameters(new Map()), requested: () => true, release: 6019 });
+      return new AcsQuestions(topology, { boot, override: null, hasAmdIommu: false, release: 6019 }).of(topology.byId('01:00.0')!).rules;
     };
     const deciding: Readonly<Record<FunctionType, string>> = {
       pci: 'ACS-02', 'pci-bridge': 'ACS-02', 'pcie-to-pci-bridge': 'ACS-03', 'pci-to-pcie-bridge': 'ACS-03', 'event-collector': 'ACS-03', 'root-port': 'ACS-04', 'downstream-port': 'ACS-04', unknown: 'ACS-04',

@@ -9,7 +9,7 @@ test('a port of which nobody knows is taken as isolating; its group and the grou
   expect(formed.text).toBe('{00:01.0} {00:02.0} {01:00.0} {02:00.0}');
   expect(formed.groups.map(({ uncertain }) => uncertain)).toEqual([true, false, true, false]);
   expect(formed.unknowns).toEqual([{ subject: '00:01.0', text: expect.stringContaining('00:01.0 (root port)') as string, affects: ['00:01.0', '01:00.0'] }]);
-  expect(formed.why('01:00.0').map(({ text }) => text).join(' ')).toContain('taken as isolating');
+  expect(formed.groups[2]!.why().flatMap(({ reasons }) => reasons).map(({ text }) => text).join(' ')).toContain('taken as isolating');
 });
 
 test('functions of one device of which nobody knows are taken as not isolating', () => {

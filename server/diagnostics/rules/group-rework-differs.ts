@@ -32,7 +32,7 @@ function* differing(facts: Facts, host: HostDescription): Generator<Found> {
   const [classic, rework] = [missingIn(fresh, old), missingIn(old, fresh)];
   if (classic.length + rework.length === 0) return;
   const moved = new Set(rework.flat());
-  const why = grouping === 'classic' ? [...other.groupOf.keys()].map((device) => ({ device, reasons: other.why(device) })) : report.groups.flatMap((group) => group.why);
+  const why = grouping === 'classic' ? other.groups.flatMap((group) => group.why()) : report.groups.flatMap((group) => group.why);
   yield {
     subject: host.kernel.id,
     message: `The rework of 2025 forms other groups on ${host.name}: ${shown(host, rework)} instead of ${shown(host, classic)}.`,

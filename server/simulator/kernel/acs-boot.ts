@@ -24,7 +24,7 @@ export interface AcsState {
 }
 
 export interface BootAcs {
-  readonly states: ReadonlyMap<SubjectId, AcsState>;
+  stateOf(fn: FunctionDescription): AcsState;
   readonly messages: readonly string[];
 }
 
@@ -72,12 +72,15 @@ const CHIPSET_DEVFN = 0x1f << 3;
 const isIntelPch = (fn: FunctionDescription): boolean => fn.ids?.vendor === INTEL && listsId(INTEL_PCH, fn.ids.device);
 const isIntelSpt = (fn: FunctionDescription): boolean => fn.ids?.vendor === INTEL && listsId(INTEL_SPT, fn.ids.device);
 
-/** @returns the state of every function. */
+/** Goes through all functions in the order in which they are found. */
 export function bootAcs(topology: Topology, context: AcsBootContext): BootAcs {
   const boot = new AcsBoot(topology, context);
   const states = new Map<SubjectId, AcsState>();
-  for (const fn of topology.functions) states.set(fn.id, boot.stateOf(fn));
-  return { states, messages: [...context.parameters.messages, ...boot.messages] };
+  for (const fn of topology.functions) {
+    const state = boot.stateOf(fn);
+    if (state !== NO_CAPABILITY) states.set(fn.id, state);
+  }
+  return { stateOf: (fn) => states.get(fn.id) ?? NO_CAPABILITY, messages: [...context.parameters.messages, ...boot.messages] };
 }
 
 /** Functions below an external-facing port: Linux trusts none of them (DOM-22). */
@@ -105,8 +108,10 @@ class AcsBoot {
   }
 
   stateOf(fn: FunctionDescription): AcsState {
-    if (fn.acs === 'unknown' || fn.acs === 'none') return this.withoutCapability(fn);
-    const acs = { ...fn.acs, capability: this.repaired(fn, fn.acs.capability) };
+    return fn.acs === 'unknown' || fn.acs === 'none' ? this.withoutCapability(fn) : this.withCapability(fn, { ...fn.acs, capability: this.repaired(fn, fn.acs.capability) });
+  }
+
+  private withCapability(fn: FunctionDescription, acs: AcsDescription): AcsState {
     const state = (control: number, origin: AcsState['origin']): AcsState => ({ capability: acs.capability, control, origin, quirkEnabled: false, unknown: false });
     if (isIntelSpt(fn)) return state(this.sptControl(fn, acs), 'as the kernel sets it at boot');
     if (acs.control !== undefined) return state(acs.control, 'as read on the host');

@@ -1,9 +1,9 @@
 /** Does a function isolate, as Linux asks it: `pci_acs_enabled` and the path test (ACS-01 .. ACS-09). */
-import type { FunctionDescription, FunctionType, SubjectId } from '../description.js';
+import type { FunctionDescription, FunctionType } from '../description.js';
 import { isPcie, typeText } from '../fabric/function-type.js';
 import { addressText } from '../fabric/pci-address.js';
 import type { Topology } from '../fabric/topology.js';
-import type { AcsState } from './acs-boot.js';
+import type { BootAcs } from './acs-boot.js';
 import type { AcsOverride } from './acs-parameters.js';
 import { ACS, quirksOfVendor, REQUIRED_ACS, type AcsQuirk } from './acs-quirks.js';
 import { listsId } from './quirk-ids.js';
@@ -18,7 +18,7 @@ export interface AcsVerdict {
 }
 
 export interface AcsContext {
-  readonly states: ReadonlyMap<SubjectId, AcsState>;
+  readonly boot: Pick<BootAcs, 'stateOf'>;
   readonly override: AcsOverride | null;
   /** The firmware describes an AMD IOMMU (AQK-01). */
   readonly hasAmdIommu: boolean;
@@ -31,9 +31,18 @@ const PORTS: ReadonlySet<FunctionType> = new Set(['root-port', 'downstream-port'
 const OVERRIDE_ENDS: ReadonlySet<FunctionType> = new Set(['endpoint', 'legacy-endpoint', 'upstream-port', 'integrated-endpoint']);
 
 const BIT_NAMES = Object.entries(ACS);
+const ALL_BITS = BIT_NAMES.reduce((all, [, bit]) => all | bit, 0);
+
+/** By value: many ports, few texts. */
+const ACS_TEXTS = new Map<number, string>();
 
 /** "RR, CR" */
-export const acsText = (bits: number): string => BIT_NAMES.filter(([, bit]) => bits & bit).map(([name]) => name).join(', ') || 'none';
+export function acsText(bits: number): string {
+  const known = bits & ALL_BITS;
+  let text = ACS_TEXTS.get(known);
+  if (text === undefined) ACS_TEXTS.set(known, (text = BIT_NAMES.filter(([, bit]) => known & bit).map(([name]) => name).join(', ') || 'none'));
+  return text;
+}
 
 const verdict = (isolates: AcsVerdict['isolates'], fact: string, ...rules: string[]): AcsVerdict => ({ isolates, fact, rules });
 
@@ -62,10 +71,6 @@ export class AcsQuestions {
     return type === 'unknown' || acs === 'unknown';
   }
 
-  private state(fn: FunctionDescription): AcsState {
-    return this.context.states.get(fn.id)!;
-  }
-
   /** ACS-01: the first entry with an opinion decides, before anything else is looked at. */
   private byQuirk(fn: FunctionDescription): AcsVerdict | null {
     if (fn.ids === undefined) return null;
@@ -91,7 +96,7 @@ export class AcsQuestions {
 
   /** Bits that the quirk vouches for; null when its condition does not hold. */
   private claims(quirk: AcsQuirk, fn: FunctionDescription): number | null {
-    const { capability, control, quirkEnabled } = this.state(fn);
+    const { capability, control, quirkEnabled } = this.context.boot.stateOf(fn);
     switch (quirk.condition) {
       case undefined: return quirk.claims;
       case 'multifunction-on-amd-root-bus': return this.context.hasAmdIommu && this.topology.isMultifunction(fn) && this.topology.isOnRootBus(fn) ? quirk.claims : null;
@@ -128,7 +133,7 @@ export class AcsQuestions {
 
   /** ACS-08: bits that the capability lacks are taken as always in force; no capability at all is the opposite (ACS-07). */
   private byFlags(fn: FunctionDescription, rule: keyof typeof WITHOUT): AcsVerdict {
-    const { capability, control, unknown, origin } = this.state(fn);
+    const { capability, control, unknown, origin } = this.context.boot.stateOf(fn);
     if (unknown) return verdict('unknown', 'has an ACS capability or not: nobody knows', rule);
     if (capability === null) return WITHOUT[rule];
     const missing = REQUIRED_ACS & capability & ~control;

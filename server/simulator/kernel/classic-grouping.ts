@@ -4,7 +4,7 @@
  * the functions of its slot and the 256 devfns of its bus.
  */
 import type { FunctionDescription, SubjectId } from '../description.js';
-import { dmaAliases } from '../fabric/aliases.js';
+import { dmaAliases, type AliasVisit } from '../fabric/aliases.js';
 import { devfnOf } from '../fabric/pci-address.js';
 import type { GroupReason } from '../report.js';
 import { arrivesAs, OWN_GROUP, portDoesNotIsolate, portIsolates, quirkAlias, sharesRequesterId, slotSibling } from './group-reasons.js';
@@ -24,32 +24,44 @@ export class ClassicGrouping implements GroupingAlgorithm {
   private search = 0;
 
   constructor(private readonly view: GroupingView) {
-    for (const fn of view.topology.functions) {
-      const above = view.topology.upstream(fn);
-      if (above !== null && !this.causes.has(above.id)) this.causes.set(above.id, this.causeAt(above));
-    }
+    for (const { bridge } of view.topology.buses) if (bridge !== null) this.causes.set(bridge.id, this.causeAt(bridge));
   }
 
   decide(fn: FunctionDescription): GroupDecision {
     const { topology, aliases } = this.view;
-    const visits = dmaAliases(topology, fn, aliases);
     let top = fn;
-    for (const visit of visits) { // GRP-02
-      if (this.view.hasGroup(visit.fn)) return { joins: visit.fn, reasons: () => [sharesRequesterId(fn, visit)] };
+    for (const visit of dmaAliases(topology, fn, aliases)) { // GRP-02
+      if (this.view.hasGroup(visit.fn)) return sharing(fn, visit);
       top = visit.fn; // GRP-03
     }
-    const aliased = (): GroupReason[] => visits.filter((visit) => visit.fn !== fn).map((visit) => arrivesAs(fn, visit));
     for (let bridge = topology.upstream(top); bridge !== null; bridge = topology.upstream(bridge)) { // GRP-04
       const cause = this.causes.get(bridge.id)!;
       if (cause === null) break;
-      if (this.view.hasGroup(bridge)) return { joins: bridge, reasons: () => [...aliased(), portDoesNotIsolate(cause, this.view.acs.of(cause))] };
+      if (this.view.hasGroup(bridge)) return this.below(fn, bridge, cause);
       top = bridge;
     }
     this.search++;
     const relative = this.aliasGroup(top) ?? this.functionGroup(top); // GRP-08
-    if (relative === null) return { joins: null, reasons: () => [...aliased(), ...this.cleanPath(top), OWN_GROUP] }; // GRP-07
-    const { found, reason } = relative;
-    return { joins: found, reasons: () => (reason === null ? aliased() : [...aliased(), reason()]) };
+    return relative === null ? this.alone(fn, top) : this.related(fn, relative);
+  }
+
+  /** GRP-04. */
+  private below(fn: FunctionDescription, bridge: FunctionDescription, cause: FunctionDescription): GroupDecision {
+    return { joins: bridge, reasons: () => [...this.aliased(fn), portDoesNotIsolate(cause, this.view.acs.of(cause))] };
+  }
+
+  private related(fn: FunctionDescription, { found, reason }: Relative): GroupDecision {
+    return { joins: found, reasons: () => (reason === null ? this.aliased(fn) : [...this.aliased(fn), reason()]) };
+  }
+
+  /** GRP-07. */
+  private alone(fn: FunctionDescription, top: FunctionDescription): GroupDecision {
+    return { joins: null, reasons: () => [...this.aliased(fn), ...this.cleanPath(top), OWN_GROUP] };
+  }
+
+  /** What puts its requester ID in the place of the function's. */
+  private aliased(fn: FunctionDescription): GroupReason[] {
+    return dmaAliases(this.view.topology, fn, this.view.aliases).filter((visit) => visit.fn !== fn).map((visit) => arrivesAs(fn, visit));
   }
 
   private isolates(fn: FunctionDescription): boolean {
@@ -71,21 +83,26 @@ export class ClassicGrouping implements GroupingAlgorithm {
     if (this.view.hasGroup(fn)) return { found: fn, reason: null };
     for (const other of this.view.peers.of(fn)) {
       const relative = this.aliasGroup(other) ?? this.functionGroup(other);
-      if (relative !== null) return { found: relative.found, reason: relative.reason ?? (() => quirkAlias(fn, other)) };
+      if (relative !== null) return relative.reason === null ? { found: relative.found, reason: () => quirkAlias(fn, other) } : relative;
     }
     return null;
   }
 
   /** GRP-06: the group of a sibling in the slot, where neither isolates. */
   private functionGroup(fn: FunctionDescription): Relative | null {
-    const { topology, acs } = this.view;
+    const { topology } = this.view;
     if (!topology.isMultifunction(fn) || this.isolates(fn)) return null;
     for (const other of topology.slot(fn)) {
       if (other === fn || this.isolates(other)) continue;
       const relative = this.aliasGroup(other);
-      if (relative !== null) return { found: relative.found, reason: relative.reason ?? (() => slotSibling(fn, acs.of(fn), other, acs.of(other))) };
+      if (relative !== null) return relative.reason === null ? this.besides(fn, other, relative.found) : relative;
     }
     return null;
+  }
+
+  private besides(fn: FunctionDescription, sibling: FunctionDescription, found: FunctionDescription): Relative {
+    const { acs } = this.view;
+    return { found, reason: () => slotSibling(fn, acs.of(fn), sibling, acs.of(sibling)) };
   }
 
   /** Every port on the way, each with what makes it isolate. */
@@ -94,3 +111,6 @@ export class ClassicGrouping implements GroupingAlgorithm {
     return [...topology.ancestors(fn)].filter(({ id }) => this.causes.get(id) === null).map((port) => portIsolates(port, acs.of(port)));
   }
 }
+
+/** GRP-02. */
+const sharing = (fn: FunctionDescription, visit: AliasVisit): GroupDecision => ({ joins: visit.fn, reasons: () => [sharesRequesterId(fn, visit)] });

@@ -7,30 +7,40 @@ import { bridgeAlias } from '../fabric/aliases.js';
 import { append } from '../fabric/multimap.js';
 import type { Topology } from '../fabric/topology.js';
 import type { UnitMap } from '../fabric/units.js';
-import type { GroupReason } from '../report.js';
 import { matchAcpiDevice } from './acpi-devices.js';
 import { GROUP_PER_DEVICE, sharesByDriver } from './group-reasons.js';
-import type { GroupRefusal } from './grouping.js';
+import type { GroupDecision, GroupRefusal } from './grouping.js';
 import { partitionableEndpoint } from './partitionable-endpoints.js';
 
-/** A device whose group is asked for. */
-export interface Candidate {
+interface AnyCandidate {
   readonly id: SubjectId;
   /** For people. */
   readonly name: string;
   /** As the log writes it. */
   readonly logName: string;
-  readonly device: { readonly kind: 'pci'; readonly fn: FunctionDescription } | { readonly kind: 'platform'; readonly description: PlatformDeviceDescription };
   readonly unit: IommuDescription;
   /** At the unit; of a function one for each visit of the alias walk. */
   readonly streamIds: readonly number[];
 }
 
+export interface PciCandidate extends AnyCandidate {
+  readonly kind: 'pci';
+  readonly fn: FunctionDescription;
+}
+
+export interface PlatformCandidate extends AnyCandidate {
+  readonly kind: 'platform';
+  readonly description: PlatformDeviceDescription;
+}
+
+/** A device whose group is asked for. */
+export type Candidate = PciCandidate | PlatformCandidate;
+
 export type Placement =
-  | { readonly kind: 'joins'; readonly group: number; readonly reason: GroupReason }
-  | { readonly kind: 'new'; readonly reason: GroupReason }
+  | { readonly kind: 'joins'; readonly group: number; readonly reasons: GroupDecision['reasons'] }
+  | { readonly kind: 'new'; readonly reasons: GroupDecision['reasons'] }
   /** `pci_device_group` decides. */
-  | { readonly kind: 'topology' }
+  | { readonly kind: 'topology'; readonly fn: FunctionDescription }
   | { readonly kind: 'refused'; readonly refusal: GroupRefusal };
 
 /** Whether the driver takes a device, and what it logs about one that it takes all the same. */
@@ -59,25 +69,24 @@ interface GroupCallback {
 }
 
 const streams = ({ streamIds, unit }: Candidate): string[] => [...new Set(streamIds.map((id) => `stream ${(id & ~(unit.streamMask ?? 0)) >>> 0}`))];
-const isPci = ({ device }: Candidate): boolean => device.kind === 'pci';
 
 /** GRP-32: `fsl_mc_device_group`: devices of a container share its group, the container itself is one of them. */
-const containers = ({ device }: Candidate): string[] => (device.kind === 'platform' && device.description.container !== undefined ? [`container ${device.description.container}`] : []);
-const containerItself = (candidate: Candidate): string[] => (candidate.device.kind === 'platform' ? [`container ${candidate.name}`] : []);
+const containers = (candidate: Candidate): string[] => (candidate.kind === 'platform' && candidate.description.container !== undefined ? [`container ${candidate.description.container}`] : []);
+const containerItself = (candidate: Candidate): string[] => (candidate.kind === 'platform' ? [`container ${candidate.name}`] : []);
 
 /** GRD-04: entries of the stream map, then fsl-mc's containers. */
 const smmuV2Keys: Keys = (candidate) => [...streams(candidate), ...containers(candidate), ...containerItself(candidate)];
 
 /** GRD-02: all entries of the ACPI device map with the same device ID share one group. */
 const acpiKeys: Keys = (candidate, { release }) => {
-  if (candidate.device.kind === 'pci') return [];
-  const match = matchAcpiDevice(candidate.device.description, candidate.unit, release);
+  if (candidate.kind === 'pci') return [];
+  const match = matchAcpiDevice(candidate.description, candidate.unit, release);
   return match.kind === 'found' ? [`device ID ${match.deviceId}`] : [];
 };
 
-const acpiAdmission: Admit = ({ device, unit }, { release }) => {
-  if (device.kind === 'pci') return null;
-  const match = matchAcpiDevice(device.description, unit, release);
+const acpiAdmission: Admit = (candidate, { release }) => {
+  if (candidate.kind === 'pci') return null;
+  const match = matchAcpiDevice(candidate.description, candidate.unit, release);
   if (match.kind === 'refused') return match.refusal;
   return match.message === undefined ? null : { message: match.message };
 };
@@ -90,16 +99,16 @@ const hasIds: Admit = ({ streamIds, name }) => (streamIds.length > 0 ? null : { 
 const swgroupKeys: Keys = ({ streamIds: [first], unit }) => (first === undefined ? [] : [unit.idGroups?.find(({ ids }) => ids.includes(first))?.name ?? `swgroup ${first}`]);
 
 /** GRD-08: where the controller does not tell its endpoints apart, all share the controller's group. */
-const controllerKeys: Keys = ({ device, unit }) => (device.kind === 'pci' && unit.endpointsTogether === true ? [`controller ${device.fn.address.segment}`] : []);
+const controllerKeys: Keys = (candidate) => (candidate.kind === 'pci' && candidate.unit.endpointsTogether === true ? [`controller ${candidate.fn.address.segment}`] : []);
 
 /** GRD-11. */
-const endpointKeys: Keys = ({ device }, { topology }) => {
-  const endpoint = device.kind === 'pci' ? partitionableEndpoint(topology, device.fn) : null;
+const endpointKeys: Keys = (candidate, { topology }) => {
+  const endpoint = candidate.kind === 'pci' ? partitionableEndpoint(topology, candidate.fn) : null;
   return endpoint === null ? [] : [endpoint];
 };
-const endpointAdmission: Admit = ({ device, name }, { topology }) => {
-  if (device.kind === 'platform') return { errno: 'ENODEV', why: `${name} is no PCI device, and the driver knows only those` };
-  return partitionableEndpoint(topology, device.fn) === null ? { errno: 'ENODEV', why: `${name} is a bridge, which belongs to no partitionable endpoint` } : null;
+const endpointAdmission: Admit = (candidate, { topology }) => {
+  if (candidate.kind === 'platform') return { errno: 'ENODEV', why: `${candidate.name} is no PCI device, and the driver knows only those` };
+  return partitionableEndpoint(topology, candidate.fn) === null ? { errno: 'ENODEV', why: `${candidate.name} is a bridge, which belongs to no partitionable endpoint` } : null;
 };
 
 /** Releases of SMMUv3's driver that refuse a function whose own aliases coincide; the long-term ones carry the repair. */
@@ -126,9 +135,9 @@ const uniqueStreams: Admit = ({ streamIds, name }, { release }, owner) => {
  * GRD-10: the device answers the driver's probe only for endpoints that it knows (recorded with QEMU's): requesters whose requests reach it under an ID of
  * their own, and not what a bridge to conventional PCI speaks for.
  */
-const knownEndpoints: Admit = ({ device, name }, { topology }) => {
-  const spokenFor = device.kind === 'pci' && [...topology.ancestors(device.fn)].some((bridge) => bridgeAlias(topology, bridge, false) !== null);
-  return spokenFor ? { errno: 'ENOENT', why: `the bridge above ${name} puts its own requester ID in place, so that the virtio device knows no such endpoint` } : null;
+const knownEndpoints: Admit = (candidate, { topology }) => {
+  const spokenFor = candidate.kind === 'pci' && [...topology.ancestors(candidate.fn)].some((bridge) => bridgeAlias(topology, bridge, false) !== null);
+  return spokenFor ? { errno: 'ENOENT', why: `the bridge above ${candidate.name} puts its own requester ID in place, so that the virtio device knows no such endpoint` } : null;
 };
 
 const oneEach: GroupCallback = { rules: ['GRP-30', 'GRD-01'], pci: 'topology' };
@@ -170,6 +179,7 @@ export class GroupCallbacks {
     private readonly context: CallbackContext,
   ) {
     for (const candidate of all) {
+      if (CALLBACKS[candidate.unit.architecture] === oneEach) continue; // nothing to know about most devices of most hosts
       for (const key of this.keysOf(candidate)) append(this.byKey, key, candidate);
       for (const id of candidate.streamIds) append(this.byStream, `${candidate.unit.id} ${id}`, candidate);
     }
@@ -178,6 +188,10 @@ export class GroupCallbacks {
   /** @param groupOf who has a group now; all that share a key have the same one */
   place(candidate: Candidate, groupOf: (device: SubjectId) => number | undefined, log: (line: string) => void): Placement {
     const callback = CALLBACKS[candidate.unit.architecture];
+    return callback === oneEach && candidate.kind === 'pci' ? { kind: 'topology', fn: candidate.fn } : this.placeBy(callback, candidate, groupOf, log);
+  }
+
+  private placeBy(callback: GroupCallback, candidate: Candidate, groupOf: (device: SubjectId) => number | undefined, log: (line: string) => void): Placement {
     const owner = (id: number): Candidate | undefined => this.byStream.get(`${candidate.unit.id} ${id}`)?.find((other) => other !== candidate && groupOf(other.id) !== undefined);
     const admission = callback.admits?.(candidate, this.context, owner) ?? null;
     if (admission?.message !== undefined) log(`${candidate.logName}: ${admission.message}`);
@@ -185,9 +199,9 @@ export class GroupCallbacks {
     const numbers = callback.keys === undefined ? NO_NUMBERS : new Set(this.keysOf(candidate).flatMap((key) => this.groupByKey(key, groupOf) ?? []));
     if (numbers.size > 1) return { kind: 'refused', refusal: { errno: 'EINVAL', why: `it shares ${callback.shared} with devices of different groups, and groups are never merged` } };
     const [group] = numbers;
-    if (group !== undefined) return { kind: 'joins', group, reason: sharesByDriver(callback.shared ?? '', callback.rules) };
-    if (isPci(candidate) && callback.pci === 'topology') return { kind: 'topology' };
-    return { kind: 'new', reason: { ...GROUP_PER_DEVICE, rules: callback.rules } };
+    if (group !== undefined) return { kind: 'joins', group, reasons: () => [sharesByDriver(callback.shared ?? '', callback.rules)] };
+    if (candidate.kind === 'pci' && callback.pci === 'topology') return { kind: 'topology', fn: candidate.fn };
+    return { kind: 'new', reasons: () => [{ ...GROUP_PER_DEVICE, rules: callback.rules }] };
   }
 
   /** GRD-05: a DART's driver keeps one configuration for a group, of one DART. @param members of the group that topology found */

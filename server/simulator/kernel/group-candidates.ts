@@ -7,7 +7,7 @@ import { addressText } from '../fabric/pci-address.js';
 import type { Topology } from '../fabric/topology.js';
 import { assignUnits, type UnitMap } from '../fabric/units.js';
 import type { HostReport } from '../report.js';
-import type { Candidate } from './group-callbacks.js';
+import type { Candidate, PciCandidate } from './group-callbacks.js';
 import type { GroupRefusal } from './grouping.js';
 import { groupsFormAtDriverProbe } from './iommu-detection.js';
 import type { KernelProfile } from './profile.js';
@@ -48,13 +48,12 @@ const USES_STREAM_IDS: ReadonlySet<IommuDescription['architecture']> = new Set([
 const NO_STREAMS: readonly number[] = [];
 
 /** A function; few are ever named in the log. */
-class FunctionCandidate implements Candidate {
+class FunctionCandidate implements PciCandidate {
+  readonly kind = 'pci';
   readonly id: SubjectId;
-  readonly device: Candidate['device'];
 
-  constructor(private readonly fn: FunctionDescription, readonly unit: IommuDescription, readonly streamIds: readonly number[]) {
+  constructor(readonly fn: FunctionDescription, readonly unit: IommuDescription, readonly streamIds: readonly number[]) {
     this.id = fn.id;
-    this.device = { kind: 'pci', fn };
   }
 
   get name(): string {
@@ -72,7 +71,7 @@ export function candidates({ host, topology, aliases }: CandidateContext, units:
   for (const description of host.platformDevices) {
     const { id, name, streamIds } = description;
     const unit = units.get(id);
-    if (unit !== undefined) all.push({ id, name, logName: `platform ${name}`, device: { kind: 'platform', description }, unit, streamIds });
+    if (unit !== undefined) all.push({ kind: 'platform', id, name, logName: `platform ${name}`, description, unit, streamIds });
   }
   for (const fn of topology.functions) {
     const unit = units.get(fn.id);
@@ -89,11 +88,13 @@ const isBridge = (fn: FunctionDescription): boolean => fn.buses !== undefined ||
 /** What has happened to a device by the time that owners start. */
 type Probing = 'as a bridge' | 'at boot' | 'as a virtual function' | 'by a binding' | 'never';
 
-function probingOf({ device, id }: Candidate, bound: ReadonlySet<SubjectId>): Probing {
-  if (device.kind === 'pci' && isBridge(device.fn)) return 'as a bridge';
-  const description = device.kind === 'pci' ? device.fn : device.description;
-  if (description.driver !== null || (device.kind === 'pci' && device.fn.probed === true)) return device.kind === 'pci' && device.fn.virtualFunction !== undefined ? 'as a virtual function' : 'at boot';
-  return bound.has(id) ? 'by a binding' : 'never';
+function probingOf(candidate: Candidate, bound: ReadonlySet<SubjectId>): Probing {
+  const unbound = bound.has(candidate.id) ? 'by a binding' : 'never';
+  if (candidate.kind === 'platform') return candidate.description.driver !== null ? 'at boot' : unbound;
+  const { fn } = candidate;
+  if (isBridge(fn)) return 'as a bridge';
+  if (fn.driver === null && fn.probed !== true) return unbound;
+  return fn.virtualFunction !== undefined ? 'as a virtual function' : 'at boot';
 }
 
 const USUAL_ORDER: readonly Probing[] = ['as a bridge', 'at boot', 'as a virtual function', 'by a binding'];
@@ -122,11 +123,11 @@ export function probeOrder(all: readonly Candidate[], { host, active, profile }:
     return probing === 'never' ? Infinity : active.length + 2 + order.indexOf(probing);
   };
   const rank = (candidate: Candidate): number => {
-    const { device, unit } = candidate;
+    const { unit } = candidate;
     if (groupsFormAtDriverProbe(unit, profile.release)) return late(candidate);
-    if (device.kind === 'platform') return -1;
-    if (device.fn.virtualFunction !== undefined) return active.length + 1;
-    if (device.fn.behindVmd !== undefined) return active.length;
+    if (candidate.kind === 'platform') return -1;
+    if (candidate.fn.virtualFunction !== undefined) return active.length + 1;
+    if (candidate.fn.behindVmd !== undefined) return active.length;
     return profile.busScan === 'per-unit' ? position.get(unit)! : 0;
   };
   const byRank = groupBy(all, rank);

@@ -8,7 +8,7 @@ import { addressText } from '../fabric/pci-address.js';
 import type { AcsRegisters } from '../fabric/acs.js';
 import type { Topology } from '../fabric/topology.js';
 import type { UnitMap } from '../fabric/units.js';
-import type { GroupReason, HostReport } from '../report.js';
+import type { GroupReport, HostReport } from '../report.js';
 import { bootAcs } from './acs-boot.js';
 import { parseAcsParameters } from './acs-parameters.js';
 import { AcsQuestions } from './acs.js';
@@ -29,6 +29,8 @@ export interface FormedGroup {
   readonly number: number;
   /** In the order of joining. */
   readonly members: readonly SubjectId[];
+  /** Per member: the chain of facts that put it there, in order. */
+  why(): GroupReport['why'];
   /** It would have other members if what is unknown were favourable. */
   readonly uncertain: boolean;
   /** In sysfs, where its driver gives it one (GRD-07). */
@@ -42,8 +44,6 @@ export interface FormedGroups {
   readonly groups: readonly FormedGroup[];
   /** Group number of a device; missing where it has none. */
   readonly groupOf: ReadonlyMap<SubjectId, number>;
-  /** The chain of facts that put a device into its group, in order; empty where it has none. */
-  why(device: SubjectId): readonly GroupReason[];
   readonly ungrouped: HostReport['ungrouped'];
   readonly unknowns: HostReport['unknowns'];
   /** Boot lines about ACS and aliases; who joins which group is told by whoever makes the groups (GRL-03). */
@@ -73,7 +73,7 @@ export function formGroups(host: HostDescription, topology: Topology, profile: K
   const parameters = parseAcsParameters(commandLine);
   const boot = bootAcs(topology, { parameters, requested: acsRequests(host, topology, switchedOn, profile.release), release: profile.release });
   const hasAmdIommu = host.iommus.some((unit) => unit.architecture === 'amd-vi');
-  const acs = new AcsQuestions(topology, { states: boot.states, override: parameters.override, hasAmdIommu, release: profile.release });
+  const acs = new AcsQuestions(topology, { boot, override: parameters.override, hasAmdIommu, release: profile.release });
   const aliases = new KernelAliases(topology, profile.vmdAliases);
   const peers = new AliasPeers(topology, aliases);
   const Algorithm = ALGORITHMS[algorithm];
@@ -90,15 +90,15 @@ export function formGroups(host: HostDescription, topology: Topology, profile: K
   const { context, units, callbacks, candidates: all, waiting, partition: formed } = withoutFailing(failures, switchedOn, (active) => run(UNKNOWN_READING, active));
   const reread = (reading: UnknownReading): Partition => run(reading, context.active).partition;
   const uncertain = hasOpenQuestions(topology, acs) ? uncertainGroups(formed.groups, reread(() => false), reread(() => true)) : new Set<number>();
-  const groups = formed.groups.map((members, number): FormedGroup => ({ number, members, uncertain: uncertain.has(number), name: formed.names[number]! }));
+  const groups = formed.groups.map((members, number): FormedGroup => ({ number, members, why: () => formed.why(number), uncertain: uncertain.has(number), name: formed.names[number]! }));
   let byId: ReadonlyMap<SubjectId, Candidate> | null = null;
   return {
-    groups, groupOf: formed.groupOf, why: (device) => formed.why.get(device)?.() ?? [], activeUnits: context.active, units, aliases,
+    groups, groupOf: formed.groupOf, activeUnits: context.active, units, aliases,
     ungrouped: [...withoutUnit(context, units, failures.units), ...waiting.map(waitsForDriver), ...formed.waiting()],
     unknowns: unknownFacts(topology, acs, groups),
     messages: [...overrideWarning(commandLine), ...aliasMessages(topology, aliases), ...boot.messages, ...failures.messages, ...formed.messages, ...(algorithm === '2025-rework' ? aliasConflicts({ topology, aliases }, formed.groupOf) : [])],
     isolation: acs,
-    acs: registersAfterBoot(boot.states, acs),
+    acs: registersAfterBoot(boot, acs),
     atDriverProbe: (device) => {
       const unit = units.get(device);
       if (unit === undefined || !isDescribedByFirmware(unit)) return 'nothing';
@@ -109,8 +109,8 @@ export function formGroups(host: HostDescription, topology: Topology, profile: K
       const candidate = byId.get(device);
       if (candidate === undefined) return { kind: 'new' };
       const placement = callbacks.place(candidate, groupOf, log);
-      if (placement.kind !== 'topology' || candidate.device.kind !== 'pci') return placement.kind === 'topology' ? { kind: 'new' } : placement;
-      const { joins } = new Algorithm({ topology, acs, aliases, peers, unknownIsolates: UNKNOWN_READING, hasGroup: (fn) => groupOf(fn.id) !== undefined }).decide(candidate.device.fn);
+      if (placement.kind !== 'topology') return placement;
+      const { joins } = new Algorithm({ topology, acs, aliases, peers, unknownIsolates: UNKNOWN_READING, hasGroup: (fn) => groupOf(fn.id) !== undefined }).decide(placement.fn);
       return joins === null ? { kind: 'new' } : { kind: 'joins', group: groupOf(joins.id)! };
     },
     requesterIds: (device) => {
@@ -163,7 +163,8 @@ class Partition {
   /** Of each group in sysfs (GRD-07). */
   readonly names: (string | null)[] = [];
   readonly groupOf = new Map<SubjectId, number>();
-  readonly why = new Map<SubjectId, GroupDecision['reasons']>();
+  /** Of each member of each group. */
+  private readonly reasons: GroupDecision['reasons'][][] = [];
   /** What the kernel logs about devices that get no group, or not yet. */
   readonly messages: string[] = [];
   /** Units whose scan of the bus ended with an error (GRL-07). */
@@ -180,8 +181,15 @@ class Partition {
   }
 
   form(order: readonly Candidate[]): this {
-    for (const candidate of order) this.place(candidate);
+    for (const candidate of order) {
+      this.place(candidate);
+      if (this.delayed.size > 0) this.placeDelayed(candidate);
+    }
     return this;
+  }
+
+  why(group: number): GroupReport['why'] {
+    return this.groups[group]!.map((device, position) => ({ device, reasons: this.reasons[group]![position]!() }));
   }
 
   /** Those that their driver refuses, and those that wait for a function that never got a group. */
@@ -190,25 +198,31 @@ class Partition {
     return [...this.refused, ...delayed.map(({ id }) => ({ device: id, why: 'the kernel defers it until the bridge above it has a group, which never happens' }))];
   }
 
-  /** The device, and then everybody who has waited for it (GR5-05: -EPROBE_DEFER). */
-  private place(asked: Candidate): void {
-    const pending = [asked];
-    for (let candidate = pending.pop(); candidate !== undefined; candidate = pending.pop()) {
-      const { callbacks } = this.inputs;
-      const placement = callbacks.place(candidate, this.numberOf, this.log);
-      if (placement.kind === 'refused') this.refuse(candidate, placement.refusal);
-      else if (placement.kind === 'joins') this.join(candidate, placement.group, () => [placement.reason]);
-      else if (placement.kind === 'new' || candidate.device.kind === 'platform') this.join(candidate, this.groups.length, () => (placement.kind === 'new' ? [placement.reason] : []));
-      else this.placeByTopology(candidate, candidate.device.fn);
-      if (this.delayed.size > 0 && this.groupOf.has(candidate.id)) pending.push(...this.takeDelayed(candidate.id).reverse());
+  private place(candidate: Candidate): void {
+    const placement = this.inputs.callbacks.place(candidate, this.numberOf, this.log);
+    switch (placement.kind) {
+      case 'refused': return this.refuse(candidate, placement.refusal);
+      case 'joins': return this.join(candidate, placement.group, placement.reasons);
+      case 'new': return this.join(candidate, this.groups.length, placement.reasons);
+      case 'topology': return this.placeByTopology(candidate, placement.fn);
     }
   }
 
-  /** Those who have waited for the device. */
-  private takeDelayed(device: SubjectId): Candidate[] {
-    const candidates = this.delayed.get(device) ?? [];
-    this.delayed.delete(device);
-    return candidates;
+  /** Everybody who has waited for a device that has a group now, each before those who have waited for it (GR5-05: -EPROBE_DEFER). */
+  private placeDelayed(placed: Candidate): void {
+    const pending = this.takeDelayed(placed);
+    for (let candidate = pending.pop(); candidate !== undefined; candidate = pending.pop()) {
+      this.place(candidate);
+      pending.push(...this.takeDelayed(candidate));
+    }
+  }
+
+  /** The last comes first. */
+  private takeDelayed({ id }: Candidate): Candidate[] {
+    if (!this.groupOf.has(id)) return [];
+    const waiting = this.delayed.get(id) ?? [];
+    this.delayed.delete(id);
+    return waiting.reverse();
   }
 
   private placeByTopology(candidate: Candidate, fn: FunctionDescription): void {
@@ -229,13 +243,15 @@ class Partition {
 
   private join(candidate: Candidate, number: number, reasons: GroupDecision['reasons']): void {
     const { id } = candidate;
-    if (number < this.groups.length) this.groups[number]!.push(id);
-    else {
+    if (number < this.groups.length) {
+      this.groups[number]!.push(id);
+      this.reasons[number]!.push(reasons);
+    } else {
       this.groups.push([id]);
+      this.reasons.push([reasons]);
       this.names.push(groupName(candidate));
     }
     this.groupOf.set(id, number);
-    this.why.set(id, reasons);
   }
 }
 

@@ -12,20 +12,19 @@ export function hostReport(machine: Machine): HostReport {
   return {
     host: host.id,
     kernel: { asked: host.kernel.version, profile: kernel.profile.name },
-    groups: formed.groups.map((group) => groupReport(machine, group, kernel.groups[group.number]!)),
+    groups: formed.groups.map((group) => groupReport(group, kernel.groups[group.number]!)),
     ungrouped: formed.ungrouped,
     unknowns: [...formed.unknowns, ...booted.notModelled.map(({ unit, reason }) => ({ subject: unit, text: `${reason}, so groups and domains of the devices behind it are known, but not where their DMA ends.`, affects: devicesBehind(machine, unit) }))],
     messages: [...kernel.log],
   };
 }
 
-function groupReport(machine: Machine, formed: FormedGroup, group: Group): GroupReport {
-  const { why } = machine.booted.formed;
+function groupReport(formed: FormedGroup, group: Group): GroupReport {
   return {
     number: formed.number,
     members: formed.members,
     get why() {
-      return formed.members.map((device) => ({ device, reasons: why(device) }));
+      return formed.why();
     },
     defaultDomain: group.defaultDomain?.type ?? 'unknown',
     reserved: group.reservedRegions().map((region) => ({ range: region.range, type: region.type, line: regionLine(region), subject: region.subject })),
