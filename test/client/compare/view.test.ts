@@ -76,7 +76,7 @@ describe.skipIf(chromiumPath === undefined)('comparison view', () => {
     const page = await show(MEDIATED);
     await press('End');
     const last = comparison.runs.find(({ name }) => name === MEDIATED)!.rows.length - 1;
-    expect(await view.state()).toEqual({ uri: URI, models: ['type1@5.13', 'iommufd@6.19'], run: MEDIATED, row: last });
+    await expect.poll(() => view.state()).toEqual({ uri: URI, models: ['type1@5.13', 'iommufd@6.19'], run: MEDIATED, row: last });
     await press('Home', 'ArrowRight', '?');
     expect(await page.locator('dialog').innerText()).toContain('in both models');
     await press('Escape');
