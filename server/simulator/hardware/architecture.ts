@@ -12,7 +12,10 @@ import type { Errno } from '../errno.js';
 
 /** One request as it arrives at a unit (GEN-01). */
 export interface UnitRequest {
-  /** 16-bit requester ID that the request carries (already an alias where a bridge took ownership). */
+  /**
+   * By which the unit knows the sender: the 16-bit requester ID that the request carries (already an alias where a bridge took ownership),
+   * or the stream ID or device ID of up to 32 bits that firmware's tables make of it (GRD-20).
+   */
   readonly requesterId: number;
   readonly access: 'read' | 'write' | 'atomic';
   readonly addressType: 'untranslated' | 'translation-request' | 'translated';
@@ -35,7 +38,7 @@ export type UnitAnswer =
 
 export interface UnitFault {
   readonly kind: 'fault';
-  /** VT-d fault reason, or AMD event code. */
+  /** VT-d fault reason, AMD event code, SMMUv3 event number, RISC-V cause, virtio-iommu fault reason. */
   readonly code: number;
   readonly name: string;
   /** AMD: the event's 12 flag bits. */
@@ -48,7 +51,7 @@ export interface UnitFault {
   readonly interruptIndex?: number;
 }
 
-/** What the Linux driver gives a requester ID; see hw-x86 4.1. */
+/** What the Linux driver gives a requester ID (or stream ID, device ID); see hw-x86 4.1. */
 export type DeviceEntry =
   | { readonly kind: 'blocked' }
   | { readonly kind: 'identity'; /** AMD: the device uses ATS. */ readonly ats?: boolean }

@@ -44,9 +44,8 @@ const NO_DOMAIN = -1;
 /** By log2: bytes. */
 const BYTES = Array.from({ length: 65 }, (_, shift) => 1n << BigInt(shift));
 const SMALLEST_SHIFT = 12;
-const WRITES = 0x1_0000;
-/** Who caused a walk: requester ID, and WRITES. */
-const fillerOf = ({ requesterId, access }: UnitRequest): number => requesterId | (access === 'read' ? 0 : WRITES);
+/** Who caused a walk: the ID of up to 32 bits, and in the lowest place whether it wrote. */
+const fillerOf = ({ requesterId, access }: UnitRequest): number => requesterId * 2 + (access === 'read' ? 0 : 1);
 
 export class TranslationCache implements IotlbControl {
   filling = true;
@@ -150,7 +149,7 @@ export class TranslationCache implements IotlbControl {
     }
     sink.push({
       kind: 'hop', floor: 'hardware', at: 'unit', subject: this.unit, address: hit.address, verdict: 'continue', rules: ['VTD-70'],
-      text: `IOTLB hit: page ${page} leads to ${hex(addressOf(entry.target))}, filled by a ${(entry.filler & WRITES) !== 0 ? 'write' : 'read'} of ${requesterText(entry.filler & 0xffff)}`,
+      text: `IOTLB hit: page ${page} leads to ${hex(addressOf(entry.target))}, filled by a ${entry.filler % 2 === 1 ? 'write' : 'read'} of ${requesterText(Math.floor(entry.filler / 2))}`,
     });
     push(`The tables are not read, and the entry is stale: ${contradiction(now)}. Nothing has invalidated the IOTLB since.`);
     return { ...hit, stale: true };
@@ -183,5 +182,5 @@ function contradiction(now: UnitAnswer): string {
   }
 }
 
-const requesterText = (id: number): string => `${two(id >> 8)}:${two((id >> 3) & 31)}.${id & 7}`;
+const requesterText = (id: number): string => id > 0xffff ? `stream 0x${id.toString(16)}` : `${two(id >> 8)}:${two((id >> 3) & 31)}.${id & 7}`;
 const two = (value: number): string => value.toString(16).padStart(2, '0');

@@ -34,7 +34,7 @@ export class Iotlb {
   private readonly tags = new Int32Array(IOTLB_ENTRIES);
   private readonly targets = new Float64Array(IOTLB_ENTRIES);
   private readonly permissions = new Uint8Array(IOTLB_ENTRIES);
-  private readonly fillers = new Int32Array(IOTLB_ENTRIES);
+  private readonly fillers = new Float64Array(IOTLB_ENTRIES);
   /** By set: the way that was filled longest ago. */
   private readonly oldest = new Uint8Array(SETS);
   /** Page sizes of entries since the table was last empty, as log2. */

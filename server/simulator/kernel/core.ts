@@ -61,7 +61,7 @@ export type Device = {
   driverOverride: string | null;
   /** The IOMMU unit that translates its DMA; null = none. */
   readonly unit: IommuUnit | null;
-  /** Requester IDs to program, own first (PCIE-07). */
+  /** What to program, own first (PCIE-07): requester IDs, or what its unit sees instead of them (stream IDs, GRD-20). */
   readonly requesterIds: readonly number[];
   readonly reservedRegions: readonly ReservedRegion[];
   /** RSV-43: some region is DIRECT. */

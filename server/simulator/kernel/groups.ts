@@ -3,6 +3,7 @@
  */
 import type { FunctionDescription, GroupingName, HostDescription, IommuDescription, SubjectId } from '../description.js';
 import { AliasPeers, requesterIds } from '../fabric/aliases.js';
+import { streamIdOf } from '../fabric/id-maps.js';
 import { append, indexBy } from '../fabric/multimap.js';
 import { addressText } from '../fabric/pci-address.js';
 import type { AcsRegisters } from '../fabric/acs.js';
@@ -60,7 +61,7 @@ export interface FormedGroups {
   atDriverProbe(device: SubjectId): 'forms' | 'once-more' | 'nothing';
   /** What a device that comes later joins, given who has which group then (GRP-21). */
   decideLater(device: SubjectId, groupOf: (device: SubjectId) => number | undefined, log: (line: string) => void): LaterPlacement;
-  /** Own requester ID first, then every alias (PCIE-07); empty for what is no function of the host. */
+  /** Own requester ID first, then every alias (PCIE-07), as the unit sees them (GRD-20); empty for what is no function of the host. */
   requesterIds(device: SubjectId): readonly number[];
 }
 
@@ -115,7 +116,9 @@ export function formGroups(host: HostDescription, topology: Topology, profile: K
     },
     requesterIds: (device) => {
       const fn = topology.byId(device);
-      return fn === undefined ? [] : requesterIds(topology, fn, aliases);
+      const ids = fn === undefined ? [] : requesterIds(topology, fn, aliases);
+      const unit = units.get(device);
+      return unit?.idMaps === undefined ? ids : [...new Set(ids.flatMap((id) => streamIdOf(unit, id) ?? []))];
     },
   };
 }

@@ -3,6 +3,8 @@
  * tables in memory, and what the root complex finds at the address that comes out.
  */
 import type { DmaDescription, SubjectId } from '../description.js';
+import { streamIdOf } from '../fabric/id-maps.js';
+import { requesterIdText } from '../fabric/pci-address.js';
 import { decodeAddress, routeRequest, type PeerTarget, type Route } from '../fabric/routing.js';
 import type { IommuUnit, UnitAnswer, UnitFault, UnitRequest } from '../hardware/architecture.js';
 import type { Device } from '../kernel/core.js';
@@ -88,11 +90,20 @@ class Request {
 
   private follow(route: Route): DmaOutcome {
     switch (route.at) {
-      case 'unit': return this.atUnit(this.device.unit, route.requesterId);
+      case 'unit': return this.fromFabric(this.device.unit, route.requesterId);
       case 'root-complex': return this.untranslated();
       case 'peer': return { outcome: 'peer', address: this.peerAddress(route), peer: route.function.id, bypassedIommu: true };
       case 'blocked': case 'unsupported-request': return { outcome: 'blocked', bypassedIommu: false };
     }
+  }
+
+  /** GRD-20: the unit may see a stream ID in the place of the requester ID. */
+  private fromFabric(unit: IommuUnit | null, requesterId: number): DmaOutcome {
+    if (unit === null) return this.untranslated();
+    const id = streamIdOf(unit.description, requesterId);
+    if (id !== null) return this.atUnit(unit, id);
+    this.hop('nowhere', `firmware's map of ${unit.description.name} has no stream ID for requester ID ${requesterIdText(requesterId)}`, 'blocked', unit.description.id, ['GRD-20']);
+    return { outcome: 'blocked', bypassedIommu: false };
   }
 
   private atUnit(unit: IommuUnit | null, requesterId: number): DmaOutcome {
@@ -145,9 +156,11 @@ class Request {
     return { outcome: 'fault', bypassedIommu: false, fault: { code: fault.code, name: fault.name, messages } };
   }
 
-  /** The function that the kernel finds under a requester ID: for an alias another one than the sender, or none. */
+  /** The device that the kernel finds under the ID that a unit reports: for an alias another one than the sender, or none. */
   private deviceBehind(unit: IommuUnit, requesterId: number): Device | null {
     const { booted, kernel } = this.machine;
+    const sender = this.device;
+    if (unit.description.idMaps !== undefined || sender.kind === 'platform') return sender.requesterIds.includes(requesterId) ? sender : null;
     const fn = booted.topology.byAddress({ segment: unit.description.segment, bus: requesterId >> 8, device: (requesterId >> 3) & 0x1f, function: requesterId & 7 });
     return (fn && kernel.device(fn.id)) ?? null;
   }
