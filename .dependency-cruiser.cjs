@@ -13,6 +13,8 @@ module.exports = {
     ...upward,
     { name: 'language-knows-only-simulator-input', severity: 'error', from: { path: '^language' }, to: { path: `^(client|server)`, pathNot: `${sim}/(description|scenario/verbs|memory/address|kernel/profile)` } },
     { name: 'language-knows-no-editor', severity: 'error', from: { path: '^language' }, to: { path: 'node_modules/(vscode$|vscode/|vscode-languageclient)' } },
+    { name: 'reading-knows-no-language-server', severity: 'error', from: { path: '^language', pathNot: '^language/editor/' }, to: { path: 'node_modules/(langium/lib/lsp|vscode-languageserver(-protocol)?/)', dependencyTypesNot: ['type-only'] } },
+    { name: 'terminal-knows-no-language-server', severity: 'error', from: { path: '^server/(cli|analysis|diagnostics|interchange|testing|debug)' }, to: { path: '^language/editor/(index|services)|node_modules/(langium/lib/lsp|vscode-languageserver(-protocol)?/)', dependencyTypesNot: ['type-only'] } },
     { name: 'interchange-knows-simulator-types', severity: 'error', from: { path: '^server/interchange' }, to: { path: '^(client|language|server)', pathNot: `^server/(interchange|simulator)` } },
     { name: 'client-knows-protocol-only', severity: 'error', from: { path: '^client' }, to: { path: '^(language|server)', pathNot: '^server/protocol' } },
     { name: 'compare-view-stands-alone', severity: 'error', from: { path: '^client/compare/' }, to: { path: '^client', pathNot: '^client/(compare|view)/' } },

@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import esbuild from 'esbuild';
 
@@ -19,46 +19,53 @@ const GROUP_BY = 'Object.groupBy??=(items,key)=>{const groups=Object.create(null
 const node = { platform: 'node', format: 'cjs', target: 'node20' };
 const browser = { platform: 'browser', target: 'es2022' };
 const vscode = { external: ['vscode'] };
-const onOldNode = { banner: { js: GROUP_BY } };
+/** Libraries in CommonJS ask for modules of Node by `require`, which a module does not have. */
+const REQUIRE = 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);';
 
-/** One line per bundle. The web extension host loads CommonJS only, hence `.cjs` in a package of modules. */
+/**
+ * One line per bundle. The web extension host loads CommonJS only, hence `.cjs` in a package of modules. Command and language server share what both
+ * need (`engine.js`); a command does not load what only a server needs.
+ */
 const bundles = [
-  { entry: 'client/main.ts', out: 'extension.cjs', ...node, ...vscode },
-  { entry: 'client/main-browser.ts', out: 'extension.web.cjs', ...browser, ...vscode, format: 'cjs' },
-  { entry: 'client/trace/main.tsx', out: 'trace.js', ...browser, format: 'iife' },
-  { entry: 'client/trace/trace.css', out: 'trace.css', ...browser },
-  { entry: 'client/compare/main.tsx', out: 'compare.js', ...browser, format: 'iife' },
-  { entry: 'client/compare/compare.css', out: 'compare.css', ...browser },
-  { entry: 'server/node.ts', out: 'engine.cjs', ...node, ...onOldNode },
-  { entry: 'server/start-server.cjs', out: 'server.cjs', ...node, bundle: false },
-  { entry: 'server/start-command.cjs', out: 'iommu.cjs', ...node, bundle: false },
-  { entry: 'server/main-browser.ts', out: 'server.web.js', ...browser, format: 'iife' },
+  { makes: { 'extension.cjs': 'client/main.ts' }, ...node, ...vscode },
+  { makes: { 'extension.web.cjs': 'client/main-browser.ts' }, ...browser, ...vscode, format: 'cjs' },
+  { makes: { 'trace.js': 'client/trace/main.tsx' }, ...browser, format: 'iife' },
+  { makes: { 'trace.css': 'client/trace/trace.css' }, ...browser },
+  { makes: { 'compare.js': 'client/compare/main.tsx' }, ...browser, format: 'iife' },
+  { makes: { 'compare.css': 'client/compare/compare.css' }, ...browser },
+  { makes: { 'command.js': 'server/cli.ts', 'server.js': 'server/main.ts' }, ...node, format: 'esm', splitting: true, chunkNames: 'engine', banner: { js: REQUIRE + GROUP_BY } },
+  { makes: { 'server.cjs': 'server/start-server.cjs' }, ...node, bundle: false },
+  { makes: { 'iommu.cjs': 'server/start-command.cjs' }, ...node, bundle: false },
+  { makes: { 'server.web.js': 'server/main-browser.ts' }, ...browser, format: 'iife' },
 ];
 
 if (only === '') generateParser();
-const wanted = bundles.filter(({ entry }) => entry.startsWith(only));
-const present = wanted.filter(({ entry }) => existsSync(join(root, entry)));
-for (const { entry, out } of wanted) if (!existsSync(join(root, entry))) console.log(`skipped dist/${out}: there is no ${entry}`);
-const results = await Promise.allSettled(present.map(make));
+const entriesOf = ({ makes }) => Object.values(makes);
+const wanted = bundles.filter((bundle) => entriesOf(bundle).every((entry) => entry.startsWith(only)));
+const isPresent = (bundle) => entriesOf(bundle).every((entry) => existsSync(join(root, entry)));
+for (const { makes } of wanted.filter((bundle) => !isPresent(bundle))) console.log(`skipped dist/${Object.keys(makes).join(', ')}: there is no ${Object.values(makes).join(', ')}`);
+const results = await Promise.allSettled(wanted.filter(isPresent).map(make));
 if (results.some(({ status }) => status === 'rejected')) process.exitCode = 1;
 
-async function make({ entry, out, ...options }) {
+async function make({ makes, ...options }) {
+  const files = Object.entries(makes);
   const settings = {
     absWorkingDir: root,
-    entryPoints: [entry],
-    outfile: join('dist', out),
+    entryPoints: files.map(([out, entry]) => ({ in: entry, out: basename(out, extname(out)) })),
+    outdir: 'dist',
+    outExtension: { '.js': extname(files[0][0]) === '.cjs' ? '.cjs' : '.js' },
     bundle: true,
     minify: !dev,
     sourcemap: dev ? 'linked' : false,
     legalComments: 'none',
     logLevel: 'warning',
+    metafile: true,
     ...options,
   };
   if (watch) return (await esbuild.context(settings)).watch();
   const started = performance.now();
-  await esbuild.build(settings);
-  const size = statSync(join(root, 'dist', out)).size;
-  console.log(`dist/${out}  ${Math.ceil(size / 1024)} KiB  ${Math.round(performance.now() - started)} ms`);
+  const { metafile } = await esbuild.build(settings);
+  for (const [file, { bytes }] of Object.entries(metafile.outputs)) if (!file.endsWith('.map')) console.log(`${file}  ${Math.ceil(bytes / 1024)} KiB  ${Math.round(performance.now() - started)} ms`);
 }
 
 /** Runs langium's generator when the grammar or its settings are newer than what was generated. */

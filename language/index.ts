@@ -1,12 +1,12 @@
-/** The language as other rooms see it. */
+/** The language as other rooms see it; what only editors ask is in `editor/index.ts`. */
 import { EmptyFileSystem, URI, type LangiumDocument } from 'langium';
 import type { Range } from 'vscode-languageserver-types';
 import { codeOfDiagnostic } from './codes.js';
-import { createIommuServices } from './iommu-module.js';
+import { createCore } from './core.js';
 import { lowerDocument } from './lower.js';
 import type { Lowered } from './places.js';
 
-export { createIommuServices, type HoverWrapper, type IommuModule, type IommuServices } from './iommu-module.js';
+export { createCore, type Core, type IommuCoreServices } from './core.js';
 export { codeOfDiagnostic, LANGUAGE_CODES, type LanguageCode } from './codes.js';
 export { lower, lowerDocument } from './lower.js';
 export { parseInteger, printAddress, printSize } from './numbers.js';
@@ -14,9 +14,6 @@ export { parsePciAddress, printPciAddress } from './pci.js';
 export type { Lowered, Place } from './places.js';
 export { FileValidator } from './checks/validator.js';
 export { formatText } from './editor/format.js';
-export { IommuDocumentLinkProvider, type RulePage } from './editor/links.js';
-export { selectionRanges } from './editor/selection.js';
-export { declarationText, propertyText, verbText } from './editor/hover.js';
 export { usedUris } from './uses.js';
 export { suppressionsIn, type Suppression } from './suppressions.js';
 export { isReservedWord } from './tokens.js';
@@ -42,7 +39,7 @@ const SEVERITIES = ['error', 'warning', 'information', 'hint'] as const;
  * @throws Error when `entryUri` is not among them.
  */
 export async function parseFiles(files: readonly SourceFile[], entryUri: string): Promise<{ lowered: Lowered; problems: Problem[] }> {
-  const services = createIommuServices(EmptyFileSystem);
+  const services = createCore(EmptyFileSystem);
   const { LangiumDocumentFactory, LangiumDocuments, DocumentBuilder } = services.shared.workspace;
   const documents = files.map((file) => LangiumDocumentFactory.fromString(file.text, URI.parse(file.uri)));
   for (const document of documents) LangiumDocuments.addDocument(document);

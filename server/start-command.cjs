@@ -2,4 +2,4 @@
 const { enableCompileCache } = require('node:module');
 
 enableCompileCache?.();
-require('./engine.cjs').runCommand();
+import('./command.js').then(({ runCommand }) => runCommand());

@@ -2,4 +2,4 @@
 const { enableCompileCache } = require('node:module');
 
 enableCompileCache?.();
-require('./engine.cjs').serve();
+import('./server.js').then(({ serve }) => serve());

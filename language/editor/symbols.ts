@@ -1,22 +1,9 @@
-/** Names for the outline, and what to jump to for things that have none of their own. */
-import { DefaultNameProvider, GrammarUtils, type AstNode, type AstNodeDescription, type CstNode } from 'langium';
+/** The outline. */
+import type { AstNode, AstNodeDescription } from 'langium';
 import { DefaultDocumentSymbolProvider, DefaultNodeKindProvider } from 'langium/lsp';
 import { CompletionItemKind, SymbolKind, type DocumentSymbol } from 'vscode-languageserver';
 import type { LangiumDocument } from 'langium';
 import * as ast from '../generated/ast.js';
-
-export class IommuNameProvider extends DefaultNameProvider {
-  override getName(node: AstNode): string | undefined {
-    return ast.isScenario(node) ? node.title : super.getName(node);
-  }
-
-  /** `nic.vf3` leads to the `sriov` statement of `nic`, `win11.memory` to the unnamed memory of the VM: to their keywords. */
-  override getNameNode(node: AstNode): CstNode | undefined {
-    if (ast.isScenario(node)) return GrammarUtils.findNodeForProperty(node.$cstNode, 'title');
-    if (ast.isSriov(node)) return GrammarUtils.findNodeForKeyword(node.$cstNode, 'sriov');
-    return super.getNameNode(node) ?? (ast.isOwnerMemory(node) ? GrammarUtils.findNodeForKeyword(node.$cstNode, 'memory') : undefined);
-  }
-}
 
 /** Handles are steps, not things: they would drown the outline. */
 export class IommuDocumentSymbolProvider extends DefaultDocumentSymbolProvider {

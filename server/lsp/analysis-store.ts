@@ -1,7 +1,8 @@
 /** The analysis of each open document, made once per version of it and of the files it uses. */
 import { DocumentState, WorkspaceCache, type LangiumDocument } from 'langium';
 import type { LangiumSharedServices } from 'langium/lsp';
-import { lowerDocument, type IommuServices } from '../../language/index.js';
+import { type IommuServices } from '../../language/editor/index.js';
+import { lowerDocument } from '../../language/index.js';
 import { analyse, type Analysis, type CrashLog } from '../analysis/analysis.js';
 import { RememberedRuns } from '../analysis/remembered.js';
 import type { Places } from '../analysis/views.js';

@@ -1,7 +1,7 @@
 import type { LangiumDocument } from 'langium';
 import type { HoverProvider } from 'langium/lsp';
 import type { CancellationToken, Hover, HoverParams } from 'vscode-languageserver';
-import type { IommuServices } from '../../language/index.js';
+import type { IommuServices } from '../../language/editor/index.js';
 import { hoverText } from '../analysis/hover-text.js';
 import type { AnalysisStore } from './analysis-store.js';
 import { subjectAt } from './subjects.js';

@@ -2,7 +2,7 @@
 import { URI } from 'langium';
 import type { LangiumSharedServices } from 'langium/lsp';
 import type { Connection } from 'vscode-languageserver';
-import { selectionRanges } from '../../language/index.js';
+import { selectionRanges } from '../../language/editor/index.js';
 
 export function addSelectionRanges(connection: Connection, shared: LangiumSharedServices): void {
   connection.onSelectionRanges(({ textDocument, positions }) => {

@@ -1,6 +1,6 @@
 /** The language's services with the simulation's beside them. */
 import type { DefaultSharedModuleContext, LangiumSharedServices } from 'langium/lsp';
-import { createIommuServices, type IommuModule, type IommuServices } from '../../language/index.js';
+import { createIommuServices, type IommuModule, type IommuServices } from '../../language/editor/index.js';
 import type { CrashLog } from '../analysis/analysis.js';
 import { AnalysisStore } from './analysis-store.js';
 import { SimulationCodeActions } from './code-actions.js';

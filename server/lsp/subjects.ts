@@ -3,7 +3,7 @@ import type { LangiumDocument } from 'langium';
 import type { Position, Range } from 'vscode-languageserver';
 import type { SubjectId } from '../simulator/description.js';
 import type { Places } from '../analysis/views.js';
-import type { IommuServices } from '../../language/index.js';
+import type { IommuServices } from '../../language/editor/index.js';
 
 const before = (a: Position, b: Position): boolean => a.line < b.line || (a.line === b.line && a.character < b.character);
 export const inside = (range: Range, position: Position): boolean => !before(position, range.start) && !before(range.end, position);

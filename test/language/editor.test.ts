@@ -3,7 +3,8 @@ import { EmptyFileSystemProvider, URI } from 'langium';
 import { describe, expect, it } from 'vitest';
 import type { CompletionItem, TextEdit } from 'vscode-languageserver';
 import { TextDocument } from 'vscode-languageserver-textdocument';
-import { createIommuServices, IommuDocumentLinkProvider, lowerDocument, selectionRanges } from '../../language/index.js';
+import { createIommuServices, IommuDocumentLinkProvider, selectionRanges } from '../../language/editor/index.js';
+import { lowerDocument } from '../../language/index.js';
 import { VERBS } from '../../server/simulator/scenario/verbs.js';
 import { DESK, Workspace } from './support.js';
 

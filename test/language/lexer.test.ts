@@ -1,7 +1,7 @@
 /** Words are matched as identifiers and then looked up: as if each word had a pattern of its own, tried before all others. */
 import { EmptyFileSystem } from 'langium';
 import { describe, expect, it } from 'vitest';
-import { createIommuServices } from '../../language/index.js';
+import { createIommuServices } from '../../language/editor/index.js';
 import { allWords } from '../../language/tokens.js';
 
 const lexer = createIommuServices(EmptyFileSystem).iommu.parser.Lexer;

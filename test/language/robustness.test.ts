@@ -1,7 +1,8 @@
 /** Invalid or huge input never throws: every part of the language answers something for any text. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatText, lowerDocument, selectionRanges } from '../../language/index.js';
+import { selectionRanges } from '../../language/editor/index.js';
+import { formatText, lowerDocument } from '../../language/index.js';
 import { allWords } from '../../language/tokens.js';
 import { parse, problemsOf, Workspace } from './support.js';
 

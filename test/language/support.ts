@@ -1,6 +1,7 @@
 /** What the tests of the language share. */
 import { EmptyFileSystem, URI, type LangiumDocument } from 'langium';
-import { createIommuServices, lowerDocument, problemsIn, type Lowered, type Problem } from '../../language/index.js';
+import { createIommuServices } from '../../language/editor/index.js';
+import { lowerDocument, problemsIn, type Lowered, type Problem } from '../../language/index.js';
 import type { MachineDescription, StepDescription } from '../../server/simulator/description.js';
 
 export const URI_A = 'file:///a.iommu';

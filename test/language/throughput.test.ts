@@ -1,7 +1,8 @@
 /** Nothing grows faster than the file. Times are on-CPU, as ratios of two sizes in one run. */
 import { EmptyFileSystem, URI } from 'langium';
 import { describe, expect, it } from 'vitest';
-import { createIommuServices, lowerDocument } from '../../language/index.js';
+import { createIommuServices } from '../../language/editor/index.js';
+import { lowerDocument } from '../../language/index.js';
 
 /** About ten lines each: a port with a function, a group, a VM, questions, steps. */
 const unit = (i: number): { host: string; rest: string; step: string } => ({

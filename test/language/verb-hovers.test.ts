@@ -1,6 +1,6 @@
 /** A hover on a step tells the real call: its structure and flags, or the file. */
 import { describe, expect, test } from 'vitest';
-import { verbText } from '../../language/index.js';
+import { verbText } from '../../language/editor/index.js';
 import { ioctlCommand, ioctlText, UAPI_CALLS, uapiCallsOf } from '../../server/simulator/scenario/verbs-uapi.js';
 import { VERBS } from '../../server/simulator/scenario/verbs.js';
 
