@@ -25,6 +25,7 @@ const CODES = {
   'language/operand': 'A step lacks an operand, or has one that its call does not take',
   'language/not-open-yet': 'A handle is used before the step that introduces it',
   'language/other-host': 'A device of another host',
+  'language/without-effect': 'A property that changes nothing here',
   'language/not-simulated': 'Understood, but without effect on the simulation yet',
 } as const;
 

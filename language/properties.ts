@@ -34,6 +34,8 @@ export interface PropertySpec {
   readonly max?: bigint;
   /** Of a flag that is set unless the file says `no`. */
   readonly usual?: boolean;
+  /** The only program that looks at it. */
+  readonly program?: string;
   readonly doc: string;
   readonly example: string;
 }
@@ -123,7 +125,7 @@ const VM_PROPERTIES = allOn(['vm'], [
   ['address-width', 'number', 'Bits of guest physical address that the processor of the VM shows (QEMU: `guest-phys-bits` or `phys-bits`).', 'address-width 39', { max: 57n }],
   ['pci-window', 'size', 'The PCI window that the guest\'s firmware opens above the memory, for large BARs. 32GiB unless said.', 'pci-window 256GiB'],
   ['virtual-iommu', 'flag', 'The VM has an IOMMU of its own.'],
-  ['managed', 'flag', 'Of `program libvirt`: it takes the devices from their host drivers itself (`managed=\'yes\'`). Present unless said; without it they must be bound already.', 'managed no', { usual: true }],
+  ['managed', 'flag', 'Of `program libvirt`: it takes the devices from their host drivers itself (`managed=\'yes\'`). Present unless said; without it they must be bound already.', 'managed no', { usual: true, program: 'libvirt' }],
 ]);
 
 export const PROPERTIES: readonly PropertySpec[] = [...FUNCTION_PROPERTIES, ...IOMMU_PROPERTIES, ...SHARED_PROPERTIES, ...OWNER_PROPERTIES, ...VM_PROPERTIES];

@@ -37,7 +37,7 @@ const CHECKS: Checks = {
   PlatformDevice: [(node, report) => words.propertiesMustBeGivenOnce(node.properties, report)],
   MediatedDevice: [words.mediatedKindsMustBeKnown, (node, report) => words.propertiesMustBeGivenOnce(node.properties, report)],
   ReservedRegion: [words.reservedTypesMustBeKnown],
-  Owner: [names.memoryNamesMustBeUnique, (node, report) => words.propertiesMustBeGivenOnce(node.items, report)],
+  Owner: [names.memoryNamesMustBeUnique, words.propertiesMustHaveAnEffect, (node, report) => words.propertiesMustBeGivenOnce(node.items, report)],
   OwnerMemory: [amounts.memoriesMustHaveASize],
   MemoryBacking: [amounts.backingMustBePages],
   MemoryKind: [words.memoryKindsMustBeKnown],

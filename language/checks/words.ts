@@ -44,6 +44,16 @@ export function propertiesMustBeGivenOnce(properties: readonly AstNode[], report
   }
 }
 
+/** Some properties are read by one program alone. */
+export function propertiesMustHaveAnEffect(owner: ast.Owner, report: Report): void {
+  const properties = owner.items.filter(ast.isSimpleProperty);
+  const program = properties.find(({ key }) => key === 'program')?.values[0];
+  for (const property of properties) {
+    const needed = property.key === undefined ? undefined : propertyOf(holderOf(property), property.key)?.program;
+    if (needed !== undefined && needed !== program) report('language/without-effect', property, `Only \`program ${needed}\` looks at \`${positive(property.key)}\`: here it changes nothing.`, { property: 'key', severity: 'warning' });
+  }
+}
+
 function valuesMustFitTheirProperty(node: ast.SimpleProperty, spec: PropertySpec, report: Report): void {
   const values = node.values.map(unquoted);
   const complain = (message: string, index?: number): void => report('language/property-value', node, message, index === undefined ? {} : { property: 'values', index });

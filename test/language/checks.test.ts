@@ -26,6 +26,7 @@ const CASES: readonly [code: string, message: RegExp, text: string][] = [
   ['language/empty-range', /size is 0/, `${DESK}dma gpu read 0 size 0`],
   ['language/empty-range', /Where does the range end/, inHost('reserved 0x1000 msi')],
   ['language/overlapping-memory', /overlaps the one from 0x0 to 0x1000/, inHost('memory 0 .. 0x1000, 0x1000 .. 0x2000')],
+  ['language/without-effect', /Only `program libvirt` looks at `managed`/, `${DESK}vm v on desk { managed no }`],
   ['language/circular-constant', /`a` is defined by itself/, 'let a = b let b = a'],
   ['language/kernel-version', /`newest` is no kernel version/, inHost('kernel newest')],
   ['language/unknown-property', /An iommu has no property `acs`/, inHost('iommu u : vtd { acs SV }')],
