@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { COMPARE_CHECKS } from './checks-compare.mjs';
 import { DEBUGGER_CHECKS } from './checks-debugger.mjs';
 import { OUTPUT_CHECKS } from './checks-outputs.mjs';
+import { SPEED_CHECKS } from './checks-speed.mjs';
 import { TEST_CHECKS } from './checks-tests.mjs';
 
 const text = readFileSync(new URL('workspace/desk.iommu', import.meta.url), 'utf8').split('\n');
@@ -146,7 +147,7 @@ const MAIN_CHECKS = [
 ];
 
 /** Each in a browser of its own: what one leaves open is not in the way of the next. */
-export const SESSIONS = [MAIN_CHECKS, OUTPUT_CHECKS, TEST_CHECKS, DEBUGGER_CHECKS, COMPARE_CHECKS];
+export const SESSIONS = [MAIN_CHECKS, OUTPUT_CHECKS, TEST_CHECKS, DEBUGGER_CHECKS, COMPARE_CHECKS, SPEED_CHECKS];
 
 export const FIRST = ['the editor opens', ({ workbench, url }) => workbench.open(url)];
 export const LAST = ['nothing in the page has crashed', async ({ crashes }) => assert.deepEqual(crashes, [])];

@@ -22,8 +22,8 @@ const { values: options } = parseArgs({
   options: { host: { type: 'string' }, only: { type: 'string' }, vsix: { type: 'string' }, images: { type: 'string', default: join(repository, 'docs/images') }, verbose: { type: 'boolean', default: false } },
 });
 /** One line for a check. A failure counts when it happens twice: the machine may be busy, and the session is played once more. */
-function tell({ host, name, error, milliseconds }, first) {
-  console.log(`${!error ? 'ok    ' : first ? 'again ' : 'not ok'}  ${host.padEnd(4)}  ${name}  (${(milliseconds / 1000).toFixed(1)} s)`);
+function tell({ host, name, error, note, milliseconds }, first) {
+  console.log(`${!error ? 'ok    ' : first ? 'again ' : 'not ok'}  ${host.padEnd(4)}  ${name}${note === undefined ? '' : `: ${note}`}  (${(milliseconds / 1000).toFixed(1)} s)`);
   if (error) console.log(`        ${String(error.message ?? error).split('\n').slice(0, options.verbose ? 40 : 4).join('\n        ')}`);
 }
 
@@ -95,8 +95,8 @@ async function runSession(host, url, checks, first) {
     };
     for (const [name, check] of checks) {
       const start = Date.now();
-      const error = await check(context).then(() => null, (reason) => reason);
-      results.push({ host, name, error, milliseconds: Date.now() - start });
+      const { error = null, note } = await check(context).then((said) => ({ note: typeof said === 'string' ? said : undefined }), (reason) => ({ error: reason }));
+      results.push({ host, name, error, note, milliseconds: Date.now() - start });
       tell(results.at(-1), first);
       if (!error) continue;
       console.log(`        the page: ${await workbench.situation().catch((reason) => `cannot be asked (${String(reason).split('\n')[0]})`)}`);
