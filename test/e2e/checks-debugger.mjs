@@ -21,6 +21,16 @@ async function unfold(workbench, locator) {
   if (await locator.first().getAttribute('aria-expanded') === 'false') await workbench.click(locator.first().locator('.monaco-tl-twistie'));
 }
 
+async function addCondition(workbench, page, line, condition) {
+  await workbench.goToLine(lineOf(line));
+  await workbench.command('Debug: Add Conditional Breakpoint...', 'Add Conditional Breakpoint');
+  const input = page.locator('.breakpoint-widget .inputContainer .monaco-editor');
+  await input.first().waitFor({ timeout: SOON });
+  await page.keyboard.type(condition);
+  await page.keyboard.press('Enter');
+  await input.first().waitFor({ state: 'detached', timeout: SOON });
+}
+
 export const DEBUGGER_CHECKS = [
   ['debugger: a breakpoint is set on a DMA', async ({ workbench, page }) => {
     await page.keyboard.press('Control+1');
@@ -72,5 +82,19 @@ export const DEBUGGER_CHECKS = [
     await page.locator('.debug-toolbar').waitFor({ state: 'hidden', timeout: SOON });
     await workbench.command('View: Debug Console', 'Debug Console').catch(() => {});
     await page.locator('.repl .monaco-list-row', { hasText: 'IO_PAGE_FAULT' }).first().waitFor({ timeout: SOON });
+  }],
+  ['debugger: of two breakpoints with the condition `fault` it stops at the one whose DMA faults', async ({ workbench, page }) => {
+    await workbench.goToLine(lineOf('dma gpu write 0x10_1000'));
+    await workbench.command('Debug: Toggle Breakpoint', 'Toggle Breakpoint');
+    await workbench.editor.locator('.codicon-debug-breakpoint').first().waitFor({ state: 'detached', timeout: SOON });
+    await addCondition(workbench, page, 'dma gpu write 0x10_1000', 'fault');
+    await addCondition(workbench, page, 'dma gpu write 0x20_0000', 'fault');
+    await page.keyboard.press('F5');
+    await page.locator('.debug-toolbar').waitFor({ timeout: 60_000 });
+    await stoppedAt(page, 'unbind audio');
+    await workbench.click(page.locator('.debug-toolbar .codicon-debug-continue'));
+    await stoppedAt(page, 'dma gpu write 0x20_0000');
+    await workbench.click(page.locator('.debug-toolbar .codicon-debug-continue'));
+    await page.locator('.debug-toolbar').waitFor({ state: 'hidden', timeout: SOON });
   }],
 ];

@@ -136,13 +136,25 @@ export class Workbench {
     await this.page.mouse.click(box.x + box.width / 2, box.y + box.height / 2, { button });
   }
 
+  /** Opens the quick input by a key and writes into it; again where something takes the keyboard, and with it the input, away. */
+  async quickInput(key, text) {
+    const input = this.page.locator('.quick-input-widget input').first();
+    for (let tries = 1; ; tries++) {
+      await this.page.keyboard.press(key);
+      try {
+        await input.waitFor({ timeout: SOON / 3 });
+        await input.fill(text, { timeout: SOON / 3 });
+        return input;
+      } catch (error) {
+        if (tries === 3) throw error;
+      }
+    }
+  }
+
   /** Runs a command by its full title. */
   async command(title, shown = title) {
     const { page } = this;
-    await page.keyboard.press('F1');
-    const input = page.locator('.quick-input-widget input').first();
-    await input.waitFor({ timeout: SOON });
-    await input.fill(`>${title}`);
+    const input = await this.quickInput('F1', `>${title}`);
     await page.locator('.quick-input-list .monaco-list-row.focused', { hasText: shown.replace(/^IOMMU: /, '') }).first().waitFor({ timeout: SOON });
     // While the list is still being filled it now and then has nothing chosen, and Enter does nothing.
     const isOpen = async () => (await input.isVisible().catch(() => false)) && (await input.inputValue({ timeout: 500 }).catch(() => '')) === `>${title}`;
@@ -174,10 +186,7 @@ export class Workbench {
   /** Puts the cursor on a line, counted from 1: a click could miss it while lenses still move the text. */
   async goToLine(line) {
     const { page } = this;
-    await page.keyboard.press('Control+G');
-    const input = page.locator('.quick-input-widget input').first();
-    await input.waitFor({ timeout: SOON });
-    await input.fill(`:${line}`);
+    await this.quickInput('Control+G', `:${line}`);
     await page.keyboard.press('Enter');
     await this.cursorOnLine(line);
   }
