@@ -24,11 +24,17 @@ async function unfold(workbench, locator) {
 async function addCondition(workbench, page, line, condition) {
   await workbench.goToLine(lineOf(line));
   await workbench.command('Debug: Add Conditional Breakpoint...', 'Add Conditional Breakpoint');
-  const input = page.locator('.breakpoint-widget .inputContainer .monaco-editor');
-  await input.first().waitFor({ timeout: SOON });
+  const input = page.locator('.breakpoint-widget .inputContainer .monaco-editor').first();
+  await input.waitFor({ timeout: SOON });
+  await page.locator('.breakpoint-widget .inputContainer .monaco-editor.focused').waitFor({ timeout: SOON });
   await page.keyboard.type(condition);
-  await page.keyboard.press('Enter');
-  await input.first().waitFor({ state: 'detached', timeout: SOON });
+  await input.locator('.view-line', { hasText: condition }).waitFor({ timeout: SOON });
+  // Enter takes a suggestion first where there is one.
+  for (let tries = 0; tries < 5 && await input.isVisible(); tries++) {
+    await page.keyboard.press('Enter');
+    await page.waitForTimeout(500);
+  }
+  await input.waitFor({ state: 'detached', timeout: SOON });
 }
 
 export const DEBUGGER_CHECKS = [
