@@ -12,12 +12,9 @@ const UNDERSTOOD: readonly { readonly difference: RegExp; readonly why: string }
   { difference: /-sm-fsts\S* .*recorded ".*fault reason 0x5b\] .*modelled ".*fault reason 0x59\]/, why: "QEMU judges the type of a PASID entry and never its present bit, so it names an absent one invalid" },
   { difference: /-sm-fsts\S* .*recorded ".*fault reason 0x02\] .*modelled ".*fault reason 0x41\]/, why: "QEMU gives an absent context entry legacy mode's number in scalable mode too" },
   { difference: /^dma-above-aw-intel\S* .*fault addr 0x0 /, why: "QEMU cuts an address to the unit's width before it looks at it, and finds nothing at 0" },
-  { difference: /^fuzz-map1-\S*-k510 /, why: '5.10 takes mappings in the order of its search tree when version 1 unmaps; 5.12 and later in ascending order' },
-  { difference: /^ops-map-amd\S* map-sizes/, why: 'up to 6.12 type1 does not see a mapping that ends at the last address when it looks for overlaps' },
   { difference: /^dma-msi-window-intel.*INTR-REMAP/, why: "QEMU lets compatibility-format interrupts pass, which VT-d's specification blocks" },
   { difference: /^dma-cdev-\S*-amd .*recorded null, modelled "IO_PAGE_FAULT"/, why: 'a device table entry with V=1 and TV=0: the manual can be read as logged or as a silent abort (QEMU)' },
   { difference: /^ops-noiommu-none-k73 .*"ls/, why: 'kernels after 7.1 have character devices without an IOMMU' },
-  { difference: /^ops-types-intel-k61deb .*DMA-FQ/, why: '6.1 counts the devices of a group before it looks at the wanted type' },
 ];
 
 describe.skipIf(!existsSync(FACTS))('recorded kernel operations (skipped without ../shared/facts)', () => {

@@ -99,7 +99,7 @@ class World {
     const locked = new Map<Process, number>();
     for (const state of states) {
       expect(state.available + state.mappings.size).toBe(ENTRY_LIMIT);
-      for (const { value: mapping } of state.mappings.entries()) {
+      for (const mapping of state.mappings.entries()) {
         locked.set(mapping.process, (locked.get(mapping.process) ?? 0) + mapping.lockedPages);
         checkMapping(mapping, state.pagingDomains);
       }

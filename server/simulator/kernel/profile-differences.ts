@@ -43,6 +43,7 @@ const DESCRIPTIONS: { readonly [Field in Behaviour]: Description<`${KernelProfil
   deviceBuffers: { topic: 'users may export memory of a device as a dma-buf', says: { true: 'yes (VFIO_DEVICE_FEATURE_DMA_BUF)', false: 'no' } },
   groupDomainExported: { topic: 'vfio_group_iommu_domain()', says: { true: 'exported, used by nobody', false: 'not there' } },
   wrapErrno: { topic: 'a type1 mapping beyond the last address', says: { EINVAL: 'EINVAL', EOVERFLOW: 'EOVERFLOW' } },
+  type1Search: { topic: 'type1 looks for mappings', says: { 'nearest-root-first': 'in a tree: version 1 may unmap the nearest to its root first; none that ends at the last address is found', 'lowest-first': 'the lowest first; none that ends at the last address is found', exact: 'the lowest first' } },
   domainAllocation: { topic: 'type1 gets no domain', says: { EIO: 'always EIO', driver: 'the errno of the driver' } },
   notContainer: { topic: 'SET_CONTAINER with another file', says: { EINVAL: 'EINVAL', EBADFD: 'EBADFD' } },
   vaddrUpdate: { topic: 'type1: new virtual addresses for mappings, UNMAP_ALL', says: { absent: 'not there', waits: 'there; users of a stale address wait', 'no-emulated': 'there, but not beside mediated devices' } },

@@ -56,6 +56,11 @@ export interface KernelProfile {
   readonly vaddrUpdate: 'absent' | 'waits' | 'no-emulated';
   /** errno of SET_CONTAINER with a file that is no container (VFG-13: EBADFD since iommufd). */
   readonly notContainer: 'EINVAL' | 'EBADFD';
+  /**
+   * How type1 looks for mappings: the tree's order decides whom an unmap meets first (<= 5.11); the lowest first, but one that ends at the last address is never
+   * found (<= 6.17); all (VFT-40, VFT-50).
+   */
+  readonly type1Search: 'nearest-root-first' | 'lowest-first' | 'exact';
   /** VFIO_TYPE1_NESTING_IOMMU answered (<= 6.12). */
   readonly type1Nesting: boolean;
   /** DIRECT regions: VT-d refuses unmanaged attach with EPERM (< 6.6), core refuses blocking with EINVAL (>= 6.6): RSV-44, RSV-45. */
@@ -104,12 +109,12 @@ const NEWEST: KernelProfile = {
   mediatedLimit: 'core', deviceLowPower: true, deviceBuffers: true, groupDomainExported: false, errorInterrupts: 'all',
   ioasids: 'global',
   name: '6.19', version: 6019, release: 6019, busScan: 'per-unit', ownership: 'dma-owner', mediated: 'emulated-group', iommufd: true, cdev: true, hwptAlloc: true, iommufdSince613: true,
-  wrapErrno: 'EOVERFLOW', domainAllocation: 'driver', type1Nesting: false, vaddrUpdate: 'no-emulated', notContainer: 'EBADFD', directRegions: 'core-einval', vtdBlockedDomain: true,
+  wrapErrno: 'EOVERFLOW', type1Search: 'exact', domainAllocation: 'driver', type1Nesting: false, vaddrUpdate: 'no-emulated', notContainer: 'EBADFD', directRegions: 'core-einval', vtdBlockedDomain: true,
   amdBlockedDomain: true, groupType: 'unowned', lazyType: true, msiIsolation: 'group', vtdFaultLine: 'no-pasid',
   failedAttach: 'all-go-back', bindAnswer: 'probe', probeFailure: 'with-driver', directMappingFailure: 'told', conflictingTypes: 'identity', trailingBlank: false,
   firmwareRegionsBeyondX86: true, untrusted: 'tunnelled', typeConflict: 'silent', bindWithoutDomain: 'deferred', joinsLiveGroup: 'group-domain', graphicsIdentity: false,
 };
-const V6_12: KernelProfile = { ...NEWEST, deviceBuffers: false, errorInterrupts: 'express', name: '6.12', version: 6012, release: 6012, iommufdSince613: false, wrapErrno: 'EINVAL', type1Nesting: true, untrusted: 'below-external-port', bindWithoutDomain: 'bound' };
+const V6_12: KernelProfile = { ...NEWEST, deviceBuffers: false, errorInterrupts: 'express', name: '6.12', version: 6012, release: 6012, iommufdSince613: false, wrapErrno: 'EINVAL', type1Search: 'lowest-first', type1Nesting: true, untrusted: 'below-external-port', bindWithoutDomain: 'bound' };
 const V6_6: KernelProfile = { ...V6_12, probeFailure: 'probe-of', name: '6.6', version: 6006, release: 6006, domainAllocation: 'EIO', amdBlockedDomain: false, typeConflict: 'told', conflictingTypes: 'global-default', graphicsIdentity: true };
 const V6_1: KernelProfile = {
   ...V6_6, hwptAlloc: false, ioasids: 'uncounted', name: '6.1', version: 6001, release: 6001, iommufd: false, cdev: false, notContainer: 'EINVAL', directRegions: 'vtd-eperm', vtdBlockedDomain: false,
@@ -122,7 +127,7 @@ const V5_13: KernelProfile = {
   vtdFaultLine: 'pasid-ffffffff', bindAnswer: 'ENODEV', joinsLiveGroup: 'default-domain',
 };
 const V5_12: KernelProfile = { ...V5_13, name: '5.12', version: 5012, release: 5012 };
-const V5_11: KernelProfile = { ...V5_13, groupDomainExported: false, ioasids: 'uncounted', name: '5.11', version: 5011, release: 5011, vaddrUpdate: 'absent' };
+const V5_11: KernelProfile = { ...V5_13, groupDomainExported: false, ioasids: 'uncounted', name: '5.11', version: 5011, release: 5011, vaddrUpdate: 'absent', type1Search: 'nearest-root-first' };
 const V5_10: KernelProfile = { ...V5_11, name: '5.10', version: 5010, release: 5010, groupType: 'read-only' };
 
 const V5_4: KernelProfile = { ...V5_10, name: '5.4', version: 5004, release: 5004, vmdAliases: false };

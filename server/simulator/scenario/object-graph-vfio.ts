@@ -72,7 +72,7 @@ function drawContainer(graph: GraphBuilder, machine: Machine, container: VfioCon
   const state = backend instanceof Type1 ? backend.state : null;
   graph.node({
     id, kind: 'container', label: container.name, facts: state === null ? [['back end', backend === null ? 'none yet' : 'no IOMMU']] : type1Facts(state),
-    ...(state === null ? {} : { mappings: listMappings(state.mappings.entries(), ({ value }) => mappingText(value.range, value.permission, `${value.process.name}${value.iommuMapped ? '' : ', recorded only'}`)) }),
+    ...(state === null ? {} : { mappings: listMappings(state.mappings.entries(), (value) => mappingText(value.range, value.permission, `${value.process.name}${value.iommuMapped ? '' : ', recorded only'}`)) }),
   });
   if (state !== null) drawType1(graph, machine, id, state);
   return id;
@@ -80,7 +80,7 @@ function drawContainer(graph: GraphBuilder, machine: Machine, container: VfioCon
 
 function type1Facts(state: Type1State): [string, string][] {
   let locked = 0;
-  for (const { value } of state.mappings.entries()) locked += value.lockedPages;
+  for (const value of state.mappings.entries()) locked += value.lockedPages;
   return [['back end', `type1${state.version === 2 ? 'v2' : ''}${state.nesting ? ', nesting' : ''}`], ['domains', `${state.domains.length}`], ['mappings', `${state.mappings.size}`], ['locked pages', `${locked}`]];
 }
 

@@ -180,7 +180,7 @@ function replay(state: Type1State, domain: PagingDomain, process: Process): void
   if (state.staleAddresses > 0) throw new Refusal('EFAULT', 'VFT-54', 'the replay waits for the virtual addresses that were taken away, until the container is closed');
   const pinnedNow: { readonly mapping: Mapping; readonly lockedBefore: number }[] = [];
   try {
-    for (const { value: mapping } of state.mappings.entries()) {
+    for (const mapping of state.mappings.entries()) {
       if (mapping.iommuMapped) {
         mapPinned(mapping, domain);
       } else {

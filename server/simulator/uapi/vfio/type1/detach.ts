@@ -15,7 +15,7 @@ export function detachGroup(state: Type1State, group: VfioGroup): void {
   leaveDomain(state, found, group);
   if (pins) return;
   state.nonPinningGroups--;
-  for (const { value: mapping } of state.mappings.entries()) mapping.dirty?.markAll(); // VFT-59
+  for (const mapping of state.mappings.entries()) mapping.dirty?.markAll(); // VFT-59
 }
 
 function leaveDomain(state: Type1State, from: HardwareDomain, group: VfioGroup): void {

@@ -24,14 +24,14 @@ export function dirtyPages(state: Type1State, request: DirtyPagesRequest): reado
 
 /** VFT-56: idempotent. */
 function start(state: Type1State): null {
-  if (!state.dirtyTracking) for (const { value: mapping } of state.mappings.entries()) mapping.trackDirty();
+  if (!state.dirtyTracking) for (const mapping of state.mappings.entries()) mapping.trackDirty();
   state.dirtyTracking = true;
   return null;
 }
 
 function stop(state: Type1State): null {
   state.dirtyTracking = false;
-  for (const { value: mapping } of state.mappings.entries()) mapping.dirty = null;
+  for (const mapping of state.mappings.entries()) mapping.dirty = null;
   return null;
 }
 
@@ -40,7 +40,7 @@ function bitmap(state: Type1State, request: DirtyPagesRequest): readonly DirtyRu
   checkBitmapRequest(state, request);
   const range = { start: request.iova, last: request.iova + request.size - 1n };
   const runs: DirtyRun[] = [];
-  for (const { value: mapping } of state.mappings.overlapping(range)) {
+  for (const mapping of state.mappings.overlapping(range)) {
     runs.push(...readDirty(state, mapping, range.start));
     mapping.dirty?.reset(mapping.externalPins.keys());
   }
@@ -59,5 +59,5 @@ function checkBitmapRequest(state: Type1State, request: DirtyPagesRequest): void
   if (!state.dirtyTracking) refuse('dirty tracking is off', 'VFT-57');
   const first = state.mappings.at(iova);
   const last = state.mappings.at(iova + size - 1n);
-  if ((first !== undefined && first.start !== iova) || (last !== undefined && last.last !== iova + size - 1n)) refuse('the range splits a mapping', 'VFT-57');
+  if ((first !== undefined && first.iova !== iova) || (last !== undefined && last.range.last !== iova + size - 1n)) refuse('the range splits a mapping', 'VFT-57');
 }

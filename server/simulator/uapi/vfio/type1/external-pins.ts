@@ -30,7 +30,7 @@ export function pinPages(state: Type1State, group: VfioGroup, iova: bigint, page
 }
 
 function pinPage(state: Type1State, iova: bigint, permission: Permission): PhysicalAddress {
-  const mapping = state.mappings.at(iova)?.value;
+  const mapping = state.mappings.at(iova);
   if (mapping === undefined) throw new Refusal('EINVAL', 'VFT-71', `nothing is mapped at ${hex(iova)}`);
   if ((permission.read && !mapping.permission.read) || (permission.write && !mapping.permission.write)) {
     throw new Refusal('EPERM', 'VFT-71', `the mapping at ${hex(mapping.iova)} does not allow this access`, mapping.origin === undefined ? [] : [mapping.origin]);
@@ -71,7 +71,7 @@ export function unpinPages(state: Type1State, iova: bigint, pages: number): numb
 }
 
 function unpinPage(state: Type1State, iova: bigint): boolean {
-  const mapping = state.mappings.at(iova)?.value;
+  const mapping = state.mappings.at(iova);
   const pin = mapping?.externalPins.get(mapping.pageOf(iova));
   if (mapping === undefined || pin === undefined) return false;
   if (--pin.times > 0) return true;
@@ -88,7 +88,7 @@ function unpinPage(state: Type1State, iova: bigint): boolean {
 export function readWrite(state: Type1State, process: Process, iova: bigint, size: bigint, write: boolean): void {
   refuseStaleAddresses(state, 'vfio_dma_rw not allowed with VFIO_UPDATE_VADDR');
   for (let at = iova; at < iova + size; ) {
-    const mapping = state.mappings.at(at)?.value;
+    const mapping = state.mappings.at(at);
     if (mapping === undefined) throw new Refusal('EINVAL', 'VFT-74', `nothing is mapped at ${hex(at)}`);
     if ((write && !mapping.permission.write) || !mapping.permission.read) throw new Refusal('EPERM', 'VFT-74', `the mapping at ${hex(mapping.iova)} does not allow this access`);
     if (mapping.process !== process) throw new Refusal('EFAULT', 'VFT-74', `the mapping at ${hex(mapping.iova)} is memory of ${mapping.process.name}`);

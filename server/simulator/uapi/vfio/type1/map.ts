@@ -19,9 +19,9 @@ export function map(state: Type1State, process: Process, request: DmaMapRequest)
   checkRequest(state, request);
   const range = { start: request.iova, last: request.iova + request.size - 1n };
   if ((request.flags & DMA_MAP.VADDR) !== 0) return updateAddress(state, process, range, request.vaddr);
-  const there = state.mappings.firstOverlap(range);
+  const there = state.mappings.overlap(range);
   if (there !== undefined) {
-    throw new Refusal('EEXIST', 'VFT-40', `${hex(there.start)} .. ${hex(there.last)} is mapped already`, there.value.origin === undefined ? [] : [there.value.origin]);
+    throw new Refusal('EEXIST', 'VFT-40', `${hex(there.range.start)} .. ${hex(there.range.last)} is mapped already`, there.origin === undefined ? [] : [there.origin]);
   }
   if (state.available === 0) refuse('ENOSPC', 'the container has no mapping left (dma_entry_limit)', 'VFT-41');
   if (!isUsable(state.iovaList, range)) refuse('EINVAL', `${hex(range.start)} .. ${hex(range.last)} is ${whyUnusable(state, range)}`, 'VFT-22');
@@ -57,7 +57,7 @@ function checkRequest(state: Type1State, request: DmaMapRequest): void {
 
 /** VFT-53: the same memory at another virtual address (after an exec). */
 function updateAddress(state: Type1State, process: Process, range: AddressRange, vaddr: bigint): void {
-  const mapping = state.mappings.firstOverlap(range)?.value;
+  const mapping = state.mappings.overlap(range);
   if (mapping === undefined) return refuse('ENOENT', `nothing is mapped at ${hex(range.start)}`, 'VFT-53');
   const same = mapping.range.start === range.start && mapping.range.last === range.last;
   if (!mapping.staleAddress || !same) return refuse('EINVAL', `${hex(range.start)} is not a whole mapping whose address was invalidated`, 'VFT-53');
@@ -85,6 +85,6 @@ function record(state: Type1State, process: Process, range: AddressRange, reques
     mapping.iommuMapped = true;
   }
   if (state.dirtyTracking) mapping.trackDirty();
-  state.mappings.insert(range, mapping);
+  state.mappings.insert(mapping);
   state.available--;
 }

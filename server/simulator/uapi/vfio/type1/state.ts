@@ -1,11 +1,11 @@
 /** The state of one type1 back end: `struct vfio_iommu` with its domains. */
 import type { Kernel, PagingDomain, ReservedRegion } from '../../../kernel/core.js';
 import { ADDRESS_MAX, PAGE_SIZE, type AddressRange } from '../../../memory/address.js';
-import { IntervalMap } from '../../../memory/interval-map.js';
 import type { VfioGroup } from '../registry.js';
 import type { Attachment } from './attachment.js';
 import type { IovaList } from './iova-list.js';
-import type { Mapping } from './mapping.js';
+import { SortedRecords, type MappingRecords } from './records.js';
+import { SearchTree } from './search-tree.js';
 
 /** `struct vfio_domain`: an IOMMU domain and the groups that translate through it. */
 export interface HardwareDomain {
@@ -25,7 +25,7 @@ export class Type1State {
   /** Groups without an IOMMU domain: the external domain of 2021, the list of emulated groups since (VFT-11, VFT-15). */
   readonly softwareGroups = new Set<VfioGroup>();
   iovaList: IovaList = [];
-  readonly mappings = new IntervalMap<Mapping>();
+  readonly mappings: MappingRecords;
   /** VFT-41: records that may still be made. */
   available: number;
   /** VFT-02: 0 until the first group came, in 2021. */
@@ -44,6 +44,7 @@ export class Type1State {
     readonly nesting: boolean,
     readonly name: string,
   ) {
+    this.mappings = kernel.profile.type1Search === 'exact' ? new SortedRecords() : new SearchTree();
     this.available = Number(kernel.moduleParameter('vfio_iommu_type1', 'dma_entry_limit') ?? 65535);
   }
 
@@ -61,7 +62,7 @@ export class Type1State {
   }
 
   isMapped(range: AddressRange): boolean {
-    return this.mappings.firstOverlap(range) !== undefined;
+    return this.mappings.overlap(range) !== undefined;
   }
 
   /** VFT-02: what all domains support; a page of the CPU stands for everything smaller. */

@@ -23,10 +23,8 @@ export function unmap(state: Type1State, process: Process, request: DmaUnmapRequ
   const range = unmapRange(state, request);
   if (state.version === 2 && (request.flags & DMA_UNMAP.ALL) === 0) refuseSplit(state, range);
   if ((request.flags & DMA_UNMAP.VADDR) !== 0) return invalidateAddresses(state, range);
-  // Before 6.19 the loop compares with the address behind the range, which is 0 here.
-  if (range.last === ADDRESS_MAX && (request.flags & DMA_UNMAP.ALL) === 0 && state.kernel.profile.wrapErrno === 'EINVAL') return 0n;
   let unmapped = 0n;
-  for (const { value: mapping } of state.mappings.overlapping(range)) {
+  for (const mapping of state.kernel.profile.type1Search === 'nearest-root-first' ? oneByOne(state, range) : state.mappings.overlapping(range)) {
     if (state.version === 1 && mapping.iova < range.start) break; // VFT-50
     if (state.kernel.profile.mediated === 'external-domain' && mapping.process !== process) break;
     drainPins(state, mapping);
@@ -35,6 +33,11 @@ export function unmap(state: Type1State, process: Process, request: DmaUnmapRequ
     unmapped += mapping.size;
   }
   return unmapped;
+}
+
+/** Before 5.12 each turn searches anew, and whoever is met first goes. */
+function* oneByOne(state: Type1State, range: AddressRange): Generator<Mapping> {
+  for (let found = state.mappings.overlap(range); found !== undefined; found = state.mappings.overlap(range)) yield found;
 }
 
 function checkRequest(state: Type1State, request: DmaUnmapRequest): void {
@@ -63,7 +66,7 @@ function unmapRange(state: Type1State, request: DmaUnmapRequest): AddressRange {
   if (misaligned(iova)) refuse(`${hex(iova)} is not a multiple of ${hex(state.granule)}`);
   if ((flags & DMA_UNMAP.ALL) !== 0) {
     if (iova !== 0n || size !== 0n) refuse('ALL wants address and size to be 0', 'VFT-52');
-    return { start: 0n, last: ADDRESS_MAX };
+    return { start: 0n, last: ADDRESS_MAX - 1n }; // The kernel writes the largest size there is, which no address lies behind.
   }
   if (size === 0n || misaligned(size)) refuse(`size ${hex(size)} is 0 or not a multiple of ${hex(state.granule)}`);
   if (iova + size - 1n > ADDRESS_MAX) throw new Refusal(profile.wrapErrno, 'VFT-51', `${hex(iova)} size ${hex(size)} goes beyond the last address`);
@@ -76,14 +79,14 @@ function unmapRange(state: Type1State, request: DmaUnmapRequest): AddressRange {
 /** Step 7: version 2 never splits a mapping (VFT-51). */
 function refuseSplit(state: Type1State, range: AddressRange): void {
   const first = state.mappings.at(range.start);
-  if (first !== undefined && first.start !== range.start) refuse(`the range begins inside the mapping ${hex(first.start)} .. ${hex(first.last)}`);
+  if (first !== undefined && first.iova !== range.start) refuse(`the range begins inside the mapping ${hex(first.iova)} .. ${hex(first.range.last)}`);
   const last = state.mappings.at(range.last);
-  if (last !== undefined && last.last !== range.last) refuse(`the range ends inside the mapping ${hex(last.start)} .. ${hex(last.last)}`);
+  if (last !== undefined && last.range.last !== range.last) refuse(`the range ends inside the mapping ${hex(last.iova)} .. ${hex(last.range.last)}`);
 }
 
 /** Step 8a (VFT-53): mappings and pins stay. */
 function invalidateAddresses(state: Type1State, range: AddressRange): bigint {
-  const found = [...state.mappings.overlapping(range)].map((each) => each.value);
+  const found = [...state.mappings.overlapping(range)];
   const startsInside = state.version === 1 ? found.filter((mapping) => mapping.iova >= range.start) : found;
   if (startsInside.some((mapping) => mapping.staleAddress)) refuse('the address of a mapping in the range is invalid already', 'VFT-53');
   for (const mapping of startsInside) mapping.staleAddress = true;
@@ -108,16 +111,16 @@ export function removeMapping(state: Type1State, mapping: Mapping): void {
   if (mapping.iommuMapped) for (const domain of state.pagingDomains) domain.unmap(mapping.iova as Iova, mapping.size);
   unpin(mapping, 0);
   if (mapping.staleAddress) state.staleAddresses--;
-  state.mappings.remove(mapping.iova);
+  state.mappings.remove(mapping);
   state.available++;
 }
 
 /** VFT-63: nobody is left who could use the records. */
 export function removeAllMappings(state: Type1State): void {
-  for (const { value: mapping } of state.mappings.entries()) removeMapping(state, mapping);
+  for (const mapping of state.mappings.entries()) removeMapping(state, mapping);
 }
 
 /** VFT-62: the records stay for the mediated devices. */
 export function leaveMappingsToMediatedDevices(state: Type1State): void {
-  for (const { value: mapping } of state.mappings.entries()) unmapAndRecount(mapping, state.pagingDomains);
+  for (const mapping of state.mappings.entries()) unmapAndRecount(mapping, state.pagingDomains);
 }
