@@ -98,6 +98,18 @@ export class RecordedMachine {
     return text.replace(/\{bdf:([^}]+)\}/g, (_all, label: string) => this.deviceNamed(label).name);
   }
 
+  /** `echo 1 > devices/ADDR/remove`: it goes when its driver has let go. */
+  remove(device: Device): void {
+    const { hotPlug } = this.machine.booted;
+    if (device.driver === null) hotPlug.remove(device);
+    else this.drivers.unbind(device, () => hotPlug.remove(device));
+  }
+
+  rescan(): void {
+    const { hotPlug } = this.machine.booted;
+    for (const device of hotPlug.absentDevices) hotPlug.add(device);
+  }
+
   shownDriver(device: Device): string {
     return this.drivers.shown(device);
   }

@@ -60,6 +60,8 @@ const DRIVERS: Readonly<Record<string, Operation>> = {
   stub: (call) => withDriver(call, deviceOf(call), () => call.machine.drivers.change(deviceOf(call), 'pci-stub')),
   native: (call) => withDriver(call, deviceOf(call), () => call.machine.drivers.change(deviceOf(call), null)),
   driver: (call) => driverOutput(call, deviceOf(call)),
+  remove: (call) => call.machine.remove(deviceOf(call)),
+  rescan: (call) => call.machine.rescan(),
   group_type: (call) => {
     const device = deviceOf(call);
     const wanted = call.line.values.get('set');

@@ -40,12 +40,18 @@ export class HotPlug {
     const { group } = device;
     if (group instanceof IommuGroup && !group.remove(device)) this.kernel.freeGroup(group); // GRL-02
     this.kernel.forget(device);
+    device.driverOverride = null; // What comes back is a new device to the kernel.
     this.absent.set(device.subject, device);
   }
 
   /** A device that is not there now: removed before. */
   absentDevice(subject: SubjectId): Device | undefined {
     return this.absent.get(subject);
+  }
+
+  /** Those that a rescan finds, the ones nearer to the root first. */
+  get absentDevices(): readonly Device[] {
+    return [...this.absent.values()].reverse();
   }
 
   /** `echo 1 > rescan`, or the card is put in: BUS_NOTIFY_ADD_DEVICE (GRL-06), then its driver. @throws Refusal 'BUG' (OLD-04) */
