@@ -11,7 +11,7 @@ module.exports = {
     { name: 'no-cycles', severity: 'error', from: { pathNot: 'generated|^esbuild.mjs' }, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
     { name: 'simulator-is-pure', severity: 'error', from: { path: sim }, to: { pathNot: sim } },
     ...upward,
-    { name: 'language-knows-only-simulator-input', severity: 'error', from: { path: '^language' }, to: { path: `^(client|server)`, pathNot: `${sim}/(description|scenario/verbs|memory/address|kernel/profile)` } },
+    { name: 'language-knows-only-simulator-input', severity: 'error', from: { path: '^language' }, to: { path: `^(client|server)`, pathNot: `${sim}/(description|scenario/verbs|memory/address|kernel/profile|hardware/register-map)` } },
     { name: 'language-knows-no-editor', severity: 'error', from: { path: '^language' }, to: { path: 'node_modules/(vscode$|vscode/|vscode-languageclient)' } },
     { name: 'reading-knows-no-language-server', severity: 'error', from: { path: '^language', pathNot: '^language/editor/' }, to: { path: 'node_modules/(langium/lib/lsp|vscode-languageserver(-protocol)?/)', dependencyTypesNot: ['type-only'] } },
     { name: 'terminal-knows-no-language-server', severity: 'error', from: { path: '^server/(cli|analysis|diagnostics|interchange|testing|debug)' }, to: { path: '^language/editor/(index|services)|node_modules/(langium/lib/lsp|vscode-languageserver(-protocol)?/)', dependencyTypesNot: ['type-only'] } },

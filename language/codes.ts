@@ -26,7 +26,6 @@ const CODES = {
   'language/not-open-yet': 'A handle is used before the step that introduces it',
   'language/other-host': 'A device of another host',
   'language/without-effect': 'A property that changes nothing here',
-  'language/not-simulated': 'Understood, but without effect on the simulation yet',
 } as const;
 
 export type LanguageCode = keyof typeof CODES;

@@ -1,9 +1,17 @@
 /** Texts that repeat the tables elsewhere: the verbs in docs/language.md, the words in the TextMate grammar. Tests keep them equal. */
+import { registersOf } from '../server/simulator/hardware/register-map.js';
 import { VERBS, type VerbSpec } from '../server/simulator/scenario/verbs.js';
+import { ARCHITECTURES } from './lowering/host.js';
 import { DMA_WORDS, EXPECTATION_WORDS } from './lowering/owners.js';
 import { NEGATED_KEYS, PROPERTY_KEYS } from './properties.js';
 import { describeOperand } from './steps.js';
 import { allWords } from './tokens.js';
+
+/** Registers that can be written by hand, for docs/language.md. */
+export function registerReference(): string {
+  const rows = Object.entries(ARCHITECTURES).flatMap(([word, architecture]) => (word === architecture ? registersOf(architecture).map(({ name, offset, bits, doc }) => `| \`${word}\` | \`${name}\` | 0x${offset.toString(16)} | ${bits} | ${doc} |`) : []));
+  return ['| unit | register | offset | bits | what it decides |', '|---|---|---|---|---|', ...rows].join('\n');
+}
 
 /** One section per verb, for docs/language.md. */
 export function verbReference(): string {

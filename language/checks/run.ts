@@ -7,6 +7,7 @@ import * as amounts from './amounts.js';
 import type { Check, Report } from './check.js';
 import * as fabric from './fabric.js';
 import * as names from './names.js';
+import * as raw from './raw.js';
 import * as steps from './steps.js';
 import * as words from './words.js';
 
@@ -23,7 +24,8 @@ const CHECKS: Checks = {
   Grouping: [words.groupingsMustBeKnown],
   IoasidChoice: [words.ioasidModelsMustBeKnown],
   Iommu: [words.architecturesMustBeKnown, (node, report) => words.propertiesMustBeGivenOnce(node.properties, report)],
-  Register: [steps.registersHaveNoEffectYet],
+  Register: [raw.registersMustExist],
+  Words: [raw.wordsMustBeAligned],
   PciFunction: [
     words.functionTypesMustBeKnown, fabric.pciAddressesMustExist, fabric.functionsMustBeOnTheBusOfTheirBridge, fabric.functionsMustStandWhereTheyCan,
     fabric.virtualFunctionsMustNameTheirPhysicalFunction, fabric.oneStatementOfSriovIsEnough, fabric.barsMustBeGivenOnce,
@@ -49,8 +51,7 @@ const CHECKS: Checks = {
   Expectation: [words.expectationsMustMakeSense, amounts.expectedNumbersMustFit64Bits],
   Scenario: [names.memoryNamesMustBeUnique],
   KernelChoice: [amounts.kernelVersionsMustBeginWithTwoNumbers],
-  Step: [steps.stepsMustFitTheirVerb],
-  Details: [steps.detailsHaveNoEffectYet],
+  Step: [steps.stepsMustFitTheirVerb, steps.stepsHaveNoDetails],
   NumberAtom: [amounts.operandNumbersMustFit64Bits],
   Literal: [amounts.numbersMustFit64Bits],
   Range: [amounts.rangesMustNotBeEmpty],

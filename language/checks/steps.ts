@@ -81,14 +81,7 @@ export function detailsOfSetsMustBeKnown(node: ast.PasidSet, report: Report): vo
   }
 }
 
-// ------------------------------------------------------------------------------------------------ what has no effect yet
-
-const LATER = 'It is understood, but has no effect on the simulation yet.';
-
-export function registersHaveNoEffectYet(node: ast.Register, report: Report): void {
-  report('language/not-simulated', node, `A register written by hand. ${LATER}`, { severity: 'information' });
-}
-
-export function detailsHaveNoEffectYet(node: ast.Details, report: Report): void {
-  if (ast.isStep(node.$container)) report('language/not-simulated', node, `Details of a step. ${LATER}`, { severity: 'information' });
+/** Only a few statements have something to say in braces, and no call has. */
+export function stepsHaveNoDetails(step: ast.Step, report: Report): void {
+  if (step.details !== undefined) report('language/operand', step.details, 'A call takes its operands in its line, and nothing in braces.');
 }

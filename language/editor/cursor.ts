@@ -17,7 +17,7 @@ export interface Cursor {
 export const HOLDER_OF: Partial<Readonly<Record<Block, Holder>>> = { function: 'function', iommu: 'iommu', platform: 'platform', mdev: 'mdev', vm: 'vm', process: 'process' };
 
 const FUNCTION_KINDS = ['root-port', 'function', 'integrated', 'event-collector', 'switch', 'port', 'bridge', 'virtual-function'];
-const HOST_ITEMS = ['kernel', 'cpu', 'firmware', 'memory', 'iommu', ...FUNCTION_KINDS, 'platform', 'mdev', 'reserved', 'bind', 'group'];
+const HOST_ITEMS = ['kernel', 'cpu', 'firmware', 'memory', 'iommu', ...FUNCTION_KINDS, 'platform', 'mdev', 'reserved', 'dma-ranges', 'words', 'bind', 'group'];
 
 /** Keywords of the statements that may stand in a block, beside its simple properties. */
 const KEYWORDS: Readonly<Record<Block, readonly string[]>> = {

@@ -1,4 +1,5 @@
 /** What may come next at a cursor, as kinds of proposals; `completion.ts` makes items of them. */
+import { REGISTER_NAMES } from '../../server/simulator/hardware/register-map.js';
 import { PROFILES } from '../../server/simulator/kernel/profile.js';
 import { verbNamed, type OperandSpec, type VerbSpec } from '../../server/simulator/scenario/verbs.js';
 import { FUNCTION_TYPES } from '../lowering/functions.js';
@@ -57,6 +58,8 @@ const READERS: Readonly<Record<string, Reader>> = {
   behind: devices(done), assign: devices(done), attach: devices(also(words('pasid'))),
   bind: (after, last) => (last === 'to' ? words(...DRIVERS) : last === 'on' ? names('host') : devices(after.includes('to') ? also(words('on')) : words('to'))(after, last)),
   reserved: (after, last) => (last === 'for' || (after.includes('for') && last === ',') ? names('device') : after.length > 0 && !demands(last) ? also(words('size', ...RESERVED_TYPES, 'for')) : nothing),
+  register: (after, last) => (after.length === 0 ? words(...REGISTER_NAMES) : last === '=' ? names('constant') : words('=')),
+  words: (_, last) => (demands(last) ? names('constant') : also(words('='))),
   'dma-ranges': (after, last) => (after.length > 0 && !demands(last) ? also(words('size')) : nothing),
   mdev: (_, last) => (last === 'on' ? names('device') : last === ':' ? words(...MEDIATED_KINDS) : also(words('on'))),
   group: (after) => (after.length === 1 ? words('on') : nothing),

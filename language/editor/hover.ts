@@ -2,11 +2,13 @@
 import { AstUtils, CstUtils, GrammarUtils, type AstNode, type LangiumDocument, type LeafCstNode } from 'langium';
 import type { HoverProvider, LangiumServices } from 'langium/lsp';
 import type { Hover, HoverParams } from 'vscode-languageserver';
+import { registerNamed } from '../../server/simulator/hardware/register-map.js';
 import { ioctlCommand, ioctlText, UAPI_CALLS, uapiCallsOf } from '../../server/simulator/scenario/verbs-uapi.js';
 import { verbNamed, type VerbSpec } from '../../server/simulator/scenario/verbs.js';
 import { docCommentOf } from '../comments.js';
 import * as ast from '../generated/ast.js';
 import { KEYWORD_DOCS } from '../keywords.js';
+import { ARCHITECTURES } from '../lowering/host.js';
 import { positive, propertyOf, type PropertySpec } from '../properties.js';
 import { holderOf } from '../holders.js';
 import { describeOperand, readStep } from '../steps.js';
@@ -38,6 +40,10 @@ function wordHover(leaf: LeafCstNode): string | undefined {
   if (ast.isKeyAtom(node)) {
     const operand = readStep(node.$container).spec?.operands.find((it) => it.key === node.word);
     return operand === undefined ? undefined : `\`${node.word}\`: ${operand.doc}`;
+  }
+  if (ast.isRegister(node) && isProperty(node, 'register', leaf)) {
+    const spec = registerNamed(ARCHITECTURES[node.$container.architecture ?? ''] ?? 'vtd', node.register);
+    return spec === undefined ? undefined : `**${spec.name}**, offset 0x${spec.offset.toString(16)}, ${spec.bits} bits: ${spec.doc}`;
   }
   if (ast.isSimpleProperty(node) && isProperty(node, 'key', leaf)) {
     const property = propertyOf(holderOf(node), node.key);

@@ -4,8 +4,9 @@ import {
   type ReservedRegionDescription, type ReservedType, type SubjectId,
 } from '../../server/simulator/description.js';
 import type { AddressRange, Iova, PhysicalAddress } from '../../server/simulator/memory/address.js';
+import { registerNamed } from '../../server/simulator/hardware/register-map.js';
 import * as ast from '../generated/ast.js';
-import { rangeOf, type Context } from './context.js';
+import { address, rangeOf, type Context } from './context.js';
 import { driverOf, lowerFunctions, nameFunctions } from './fabric.js';
 import { amountOf } from '../names.js';
 import { smallNumber } from '../numbers.js';
@@ -55,11 +56,12 @@ export function lowerHost(context: Context, source: HostSource): HostDescription
     id, name: nameOf(node), kernel,
     ...(firmware === undefined ? {} : { firmware }),
     memory: lowerMemory(items),
-    iommus: items.filter(ast.isIommu).map((unit) => lowerUnit(context, unit, kernel)),
+    iommus: items.filter(ast.isIommu).map((unit) => withRegisters(context, unit, lowerUnit(context, unit, kernel))),
     functions: lowerFunctions(context, items),
     platformDevices: items.filter(ast.isPlatformDevice).map((device) => lowerPlatform(context, device)),
     mediatedDevices: items.filter(ast.isMediatedDevice).flatMap((device) => lowerMediated(context, device)),
     reservedRegions: items.filter(ast.isReservedRegion).flatMap((region) => lowerReserved(context, id, region)),
+    ...(items.some(ast.isWords) ? { words: items.filter(ast.isWords).flatMap((words) => lowerWords(context, id, words)) } : {}),
     ...(items.some(ast.isDmaRanges) ? { dmaRanges: items.filter(ast.isDmaRanges).flatMap(({ ranges }) => ranges).flatMap((range) => rangeOf<Iova>(range) ?? []) } : {}),
     bindings: bindings.flatMap((binding) => lowerBinding(context, id, binding)),
   };
@@ -129,6 +131,23 @@ function lowerUnit(context: Context, node: ast.Iommu, kernel: KernelDescription)
     deviceTlb: properties.flag('ats'), pageRequests: properties.flag('pri'), pasidBits: properties.number('pasid') ?? 0,
     ...lowerIds(node, properties),
   };
+}
+
+/** Registers that the architecture has not are left out: a check has told. */
+function withRegisters(context: Context, node: ast.Iommu, unit: IommuDescription): IommuDescription {
+  const registers = node.properties.filter(ast.isRegister).flatMap((register) => {
+    const name = registerNamed(unit.architecture, register.register ?? '')?.name;
+    const value = address(register.value);
+    return name === undefined || value === undefined ? [] : [{ id: context.book.add(`${unit.id}/${name}`, register), name, value }];
+  });
+  return registers.length === 0 ? unit : { ...unit, registers };
+}
+
+/** Words that are no 64-bit numbers count as 0, so that the others keep their places. */
+function lowerWords(context: Context, host: SubjectId, node: ast.Words): NonNullable<HostDescription['words']>[number][] {
+  const first = address(node.address);
+  if (first === undefined || first % 8n !== 0n) return [];
+  return [{ id: context.book.add(`${host}/words`, node), address: first as PhysicalAddress, values: node.values.map((value) => address(value) ?? 0n) }];
 }
 
 type Ids = Pick<IommuDescription, 'idMaps' | 'idMapMask' | 'streamMask' | 'idGroups' | 'acpiDevices' | 'withoutDriver' | 'endpointsTogether'>;

@@ -40,6 +40,8 @@ export interface HostDescription {
   /** Who tells the kernel which device is behind which unit; undefined = ACPI, but where the unit exists only on device tree machines. */
   readonly firmware?: FirmwareKind;
   readonly reservedRegions: readonly ReservedRegionDescription[];
+  /** 64-bit words that somebody wrote to physical memory after boot, in order. */
+  readonly words?: readonly { readonly id: SubjectId; readonly address: PhysicalAddress; readonly values: readonly bigint[] }[];
   /** `dma-ranges` of the host bridge, in the order of the device tree (RSV-36); undefined = PCI devices may address everything. */
   readonly dmaRanges?: readonly AddressRange<Iova>[];
   /** `bind … to DRIVER` statements: what the administrator does after boot, before any owner starts; in order. */
@@ -142,6 +144,8 @@ export interface IommuDescription {
   readonly withoutDriver?: boolean;
   /** PAMU: the PCI controller does not tell its endpoints apart. */
   readonly endpointsTogether?: boolean;
+  /** Registers that somebody wrote after boot, in order; by their name in `hardware/register-map`. */
+  readonly registers?: readonly { readonly id: SubjectId; readonly name: string; readonly value: bigint }[];
 }
 
 /** `segment:bus:device.function`; with ARI `device` is 0 and `function` is 0 .. 255. */

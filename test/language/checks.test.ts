@@ -83,7 +83,12 @@ const CASES: readonly [code: string, message: RegExp, text: string][] = [
   ['language/operand', /Nothing follows `expect ok`/, `${DESK}dma gpu read 0 expect ok 5`],
   ['language/not-open-yet', /introduced only later, in line \d+/, inScenario('iommu-info c open-container c')],
   ['language/other-host', /a device of host `h2`, not of `desk`/, `${DESK}host h2 { function other at 01:00.0 } vm v on desk { assign other }`],
-  ['language/not-simulated', /no effect on the simulation yet/, inHost('iommu u : vtd { register GCMD = 1 }')],
+  ['language/unknown-word', /`vtd` has no register `DDTP` that decides over requests/, inHost('iommu u : vtd { register DDTP = 1 }')],
+  ['language/unknown-word', /No registers of `pamu` can be written by hand/, inHost('iommu u : pamu { register GCMD = 1 }')],
+  ['language/too-large', /`GCMD` has 32 bits/, inHost('iommu u : vtd { register gcmd = 0x1_0000_0000 }')],
+  ['language/property-value', /stand at multiples of 8/, inHost('words 0x1004 = 1')],
+  ['language/too-large', /go beyond the last address/, inHost('words 0xffff_ffff_ffff_fff8 = 1, 2')],
+  ['language/operand', /nothing in braces/, inScenario('open-container c { a 1 }')],
 ];
 
 describe('checks that need no simulation', () => {

@@ -2,18 +2,20 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { suppressionsIn } from '../../language/index.js';
-import { textMateGrammar, verbReference } from '../../language/reference.js';
+import { registerReference, textMateGrammar, verbReference } from '../../language/reference.js';
 import { VERBS } from '../../server/simulator/scenario/verbs.js';
 import { parse } from './support.js';
 
 const PAGE = new URL('../../docs/language.md', import.meta.url);
 const GRAMMAR = new URL('../../syntaxes/iommu.tmLanguage.json', import.meta.url);
 const VERB_PART = /<!-- verbs -->\n[\s\S]*<!-- \/verbs -->/;
+const REGISTER_PART = /<!-- registers -->\n[\s\S]*<!-- \/registers -->/;
 
 const update = process.env['UPDATE_DOCS'] === '1';
 const verbPart = `<!-- verbs -->\n\n${verbReference()}\n\n<!-- /verbs -->`;
+const registerPart = `<!-- registers -->\n\n${registerReference()}\n\n<!-- /registers -->`;
 if (update) {
-  writeFileSync(PAGE, readFileSync(PAGE, 'utf8').replace(VERB_PART, () => verbPart));
+  writeFileSync(PAGE, readFileSync(PAGE, 'utf8').replace(VERB_PART, () => verbPart).replace(REGISTER_PART, () => registerPart));
   writeFileSync(GRAMMAR, `${JSON.stringify(textMateGrammar(), null, 2)}\n`);
 }
 
@@ -34,6 +36,8 @@ describe('docs/language.md', () => {
   });
 
   it('lists every verb as the table has it', () => expect(VERB_PART.exec(page)?.[0]).toBe(verbPart));
+
+  it('lists every register as the table has it', () => expect(REGISTER_PART.exec(page)?.[0]).toBe(registerPart));
 });
 
 describe('the verb table', () => {

@@ -191,6 +191,8 @@ export interface IommuUnit {
   createProcessTable?(): PageTable;
   /** The leaves of a user's table, by addresses of the user's memory. */
   userMappings?(table: UserTable, physicalOf: (address: bigint) => bigint | null): Iterable<UserMapping>;
+  /** A register of `register-map`, written by hand: in force at once. Nobody invalidates then, so from now on nothing is cached. */
+  writeRegister?(name: string, value: bigint): void;
   /** What the silicon does with a request; events go to `sink` when there is one. */
   translate(request: UnitRequest, sink: TraceSink | null): UnitAnswer;
   /** The lines Linux prints for a recorded fault; `driver` and `address` of the device are printed by AMD. */

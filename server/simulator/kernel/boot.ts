@@ -40,6 +40,8 @@ type PlannedFacts = { readonly [Fact in 'requesterIds' | 'reservedRegions']: Ret
 /** A machine after boot. */
 export interface BootedHost extends BootPlan {
   readonly kernel: MachineKernel;
+  /** All that are switched on. */
+  readonly units: readonly IommuUnit[];
   /** Of a function or platform device; null where none translates. */
   unitOf(device: SubjectId): IommuUnit | null;
   /** Units that are switched on but whose hardware is not modelled: what the kernel does is known, what becomes of a request is not. */
@@ -100,7 +102,7 @@ export function bootPlanned(plan: BootPlan, memory: PhysicalMemory): BootedHost 
   const hotPlug = new HotPlug(kernel, plan.topology, formed);
   kernel.beforeProbe = (device, driver) => hotPlug.beforeProbe(device, driver);
   const services = new TranslationServices(kernel, plan.topology, formed);
-  return { ...plan, kernel, unitOf, notModelled, hotPlug, dmaApi, services };
+  return { ...plan, kernel, units: [...units.values()], unitOf, notModelled, hotPlug, dmaApi, services };
 }
 
 /** Units by identity; of those without a hardware model only the kernel's side. */

@@ -1,6 +1,7 @@
 /** Steps that are no VFIO and no iommufd: sysfs writes, the DMA API, processes, memory. */
 import { Refusal } from '../errno.js';
 import type { DmaMapping, DmaUnmap } from '../kernel/dma-api.js';
+import { registerNamed, registersOf } from '../hardware/register-map.js';
 import { FLUSH_QUEUE_SIZE, FLUSH_TIMEOUT_MS } from '../kernel/flush-queue.js';
 import { hex, physical } from '../memory/address.js';
 import type { Call, CallResult, Executor } from './call.js';
@@ -97,6 +98,18 @@ const write: Executor = (call) => {
   return { values: { physical: address } };
 };
 
+/** VTD-10, 3.2: whoever plays firmware, or a kernel other than Linux. */
+const writeRegister: Executor = (call) => {
+  const name = call.word('unit');
+  const unit = call.machine.booted.units.find(({ description }) => description.name === name);
+  if (unit === undefined) throw new Refusal('ENODEV', 'VTD-10', `no IOMMU unit of this host that is switched on is named ${name}`);
+  const { architecture } = unit.description;
+  const spec = registerNamed(architecture, call.word('register'));
+  if (spec === undefined) throw new Refusal('EINVAL', 'VTD-10', `${name} has no register ${call.word('register')} that decides over requests${registersOf(architecture).length === 0 ? '' : `; it has ${registersOf(architecture).map((each) => each.name).join(', ')}`}`);
+  call.machine.writeRegister(unit, spec.name, BigInt.asUintN(spec.bits, call.number('value')));
+  return { values: { offset: BigInt(spec.offset) } };
+};
+
 function physicalAddressOf(call: Call, at: bigint): bigint {
   const memory = call.subject('memory');
   if (memory === undefined) return at;
@@ -108,5 +121,5 @@ function physicalAddressOf(call: Call, at: bigint): bigint {
 }
 
 export const SYSTEM_EXECUTORS: Readonly<Record<string, Executor>> = {
-  bind, unbind, 'set-group-type': setGroupType, 'dma-map': dmaMap, 'dma-unmap': dmaUnmap, wait, busmaster: busMaster, kill, write,
+  bind, unbind, 'set-group-type': setGroupType, 'dma-map': dmaMap, 'dma-unmap': dmaUnmap, wait, busmaster: busMaster, kill, write, 'write-register': writeRegister,
 };

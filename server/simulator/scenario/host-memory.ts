@@ -1,7 +1,7 @@
 /** RAM of the simulated host, and who gets which of it. */
 import type { HostDescription } from '../description.js';
 import { Refusal } from '../errno.js';
-import { subtractRanges } from '../kernel/ranges.js';
+import { joinRanges, subtractRanges } from '../kernel/ranges.js';
 import { PAGE_SIZE, physical, sizeOf, type AddressRange, type PhysicalAddress } from '../memory/address.js';
 import { MAX_PAGES } from '../memory/physical-memory.js';
 import { sizeText } from '../memory/sizes.js';
@@ -34,9 +34,13 @@ export interface Stretch {
 export class HostMemory {
   private readonly free: { readonly start: bigint; end: bigint }[];
 
-  /** @param tableTop end of the region that page tables are taken from, which nobody else gets */
-  constructor(readonly ranges: readonly AddressRange<PhysicalAddress>[], tableTop: bigint) {
-    const kept = [{ start: 0n, last: LOWEST - 1n }, { start: tableTop - TABLE_REGION, last: tableTop - 1n }];
+  /**
+   * @param tableTop end of the region that page tables are taken from, which nobody else gets
+   * @param taken what else nobody gets; whole pages around it
+   */
+  constructor(readonly ranges: readonly AddressRange<PhysicalAddress>[], tableTop: bigint, taken: readonly AddressRange[] = []) {
+    const pages = taken.map(({ start, last }) => ({ start: start & ~(PAGE_SIZE - 1n), last: last | (PAGE_SIZE - 1n) }));
+    const kept = joinRanges([{ start: 0n, last: LOWEST - 1n }, { start: tableTop - TABLE_REGION, last: tableTop - 1n }, ...pages]);
     this.free = ranges.flatMap((range) => subtractRanges(range, kept)).map(({ start, last }) => ({ start, end: last + 1n })).reverse();
   }
 

@@ -3,6 +3,7 @@ import type { HostDescription, MachineDescription, OwnerMemory, PasidSetDescript
 import type { Fabric } from '../fabric/fabric.js';
 import { bootPlanned, type BootedHost, type BootPlan } from '../kernel/boot.js';
 import { Refusal } from '../errno.js';
+import type { IommuUnit } from '../hardware/architecture.js';
 import type { Device, Domain } from '../kernel/core.js';
 import { isVfioDriver } from '../kernel/drivers.js';
 import { ioasidsOf, type Ioasids } from '../kernel/ioasid/index.js';
@@ -32,6 +33,8 @@ export class Machine {
   /** Domains that kernel drivers allocated, by process and name. */
   readonly kernelDomains = new Map<string, Domain>();
   readonly ioasids: Ioasids;
+  /** Units that follow registers written by hand. */
+  readonly rawUnits = new Set<IommuUnit>();
   private readonly names = new Map<SubjectId, string>();
 
   /** @param memories of the scenario, beside those of the file's owners */
@@ -47,13 +50,26 @@ export class Machine {
     this.services = this.booted.services;
     this.fabric = plan.fabric;
     this.dmaApi = this.booted.dmaApi;
-    this.hostMemory = new HostMemory(memoryOf(host), TABLE_TOP);
+    this.hostMemory = new HostMemory(memoryOf(host), TABLE_TOP, wordRanges(host));
     this.programs = new Programs(this.hostMemory, host, description.owners, memories);
     this.vfio = this.startVfio();
     this.iommufd = new IommufdSubsystem(this.kernel, this.vfio.registry);
     this.ioasids = ioasidsOf(host, this.kernel.profile, this.kernel, this.services.numbers.space);
     this.vfio.iommufdContainers = () => this.iommufd.containerFile(); // CMP-01
     for (const device of this.kernel.devices) this.names.set(device.subject, device.description.name);
+    this.writeRaw();
+  }
+
+  /** What somebody wrote by hand after boot: words of tables, then registers that lead to them. */
+  private writeRaw(): void {
+    for (const { address, values } of this.host.words ?? []) values.forEach((value, index) => this.memory.writeWord(physical(address + BigInt(index) * WORD_BYTES), value));
+    for (const unit of this.booted.units) for (const { name, value } of unit.description.registers ?? []) this.writeRegister(unit, name, value);
+  }
+
+  /** @param name of the register map */
+  writeRegister(unit: IommuUnit, name: string, value: bigint): void {
+    unit.writeRegister?.(name, value);
+    this.rawUnits.add(unit);
   }
 
   /** VFIO's drivers bind when VFIO is there to ask them: a device that it does not take stays without driver (VFG-22). */
@@ -115,3 +131,8 @@ export class Machine {
     return this.description.owners.flatMap((owner) => (owner.host === this.host.id ? this.memoryOfOwner(owner.id) : []));
   }
 }
+
+const WORD_BYTES = 8n;
+
+/** Memory that nobody else gets. */
+const wordRanges = ({ words = [] }: HostDescription): AddressRange[] => words.map(({ address, values }) => ({ start: address, last: address + BigInt(values.length) * WORD_BYTES - 1n }));

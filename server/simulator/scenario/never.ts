@@ -38,6 +38,7 @@ function decide(machine: Machine, question: NeverDescription): NeverReport {
   const device = machine.kernel.device(question.device);
   const answer = (holds: boolean, why: string, counterExample?: DmaReport): NeverReport => ({ kind: 'never', id, text, holds, why, counterExample });
   if (device === undefined) return answer(true, 'The device does not exist on this host.');
+  if (device.unit !== null && machine.rawUnits.has(device.unit)) return answer(false, `Not decided: registers of ${device.unit.description.name} are written by hand, so that what its tables map is not known beforehand; a \`dma\` tells where it ends.`);
   let tries = 0;
   for (const { address, access } of candidates(machine, device.unit === null ? null : device.group?.domain ?? null, target)) {
     if (++tries > MAX_TRIES) return answer(false, `Not decided: more than ${MAX_TRIES} addresses would have to be tried.`);

@@ -114,6 +114,7 @@ const SYSFS_VERBS: readonly VerbSpec[] = [
 
 const MEMORY_VERBS: readonly VerbSpec[] = [
   { verb: 'write', call: '(CPU store)', doc: 'Writes a 64-bit word to memory: of the process or, without `to`, physical.', operands: [may(key('to', 'memory', 'a memory', 'memory')), key('at', 'number', 'offset into the memory, or physical address'), key('value', 'number', 'the word')], flags: [], rules: [], example: 'write at 0x20_0000 value 0x20_1003' },
+  { verb: 'write-register', call: '(MMIO store)', doc: 'Writes a register of an IOMMU unit, by its name in the manual or its offset. It is in force at once; the unit then follows it and not what the kernel wrote, and caches nothing.', operands: [at('register', 'word', 'the register'), key('of', 'word', 'the unit', 'unit'), key('value', 'number', 'what is written')], flags: [], rules: ['VTD-10'], example: 'write-register RTADDR of dmar0 value 0x10_0000' },
 ];
 
 /** In a set; without it, as the model has it. */

@@ -17,7 +17,7 @@ import { GuestTable, type Below } from './guest-table.js';
 import { Gcr3Tables, guestLevels, GuestPageTable, newGuestTable } from './guest-writer.js';
 import { HostTable, OK, UNREADABLE } from './host-table.js';
 import { Interrupts } from './interrupts.js';
-import { AmdRegisters } from './registers.js';
+import { AmdRegisterFile, AmdRegisters } from './registers.js';
 import { specialRange, type RangeKind } from './special-ranges.js';
 import { DeviceTableWriter, newHostTable } from './table-writer.js';
 
@@ -29,6 +29,7 @@ export class AmdUnit implements IommuUnit, TableWalker {
   cache: TranslationCache | null = null;
   readonly domainCompatibilityKey: string;
   readonly registers = new AmdRegisters();
+  private readonly registerFile = new AmdRegisterFile(this.registers);
   /** SVA-01: where the driver knows PASIDs. */
   readonly createProcessTable?: () => PageTable;
 
@@ -119,6 +120,11 @@ export class AmdUnit implements IommuUnit, TableWalker {
   /** The driver uses PASIDs where page requests could be answered as well. */
   private usesPasids(): boolean {
     return this.driver.pasids && this.common.pasids && this.hardware.pasidBits > 0;
+  }
+
+  writeRegister(name: string, value: bigint): void {
+    this.registerFile.write(name, value);
+    this.cache = null;
   }
 
   faultMessages(fault: UnitFault, request: UnitRequest, device: { readonly name: string; readonly driver: string | null } | null): readonly string[] {

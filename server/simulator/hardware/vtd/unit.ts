@@ -13,7 +13,7 @@ import { DeviceLookup, TRANSLATION_TYPE } from './device-lookup.js';
 import { vtdDriver, type VtdDriver } from './driver.js';
 import { faultLines, faultReason, vtdFault } from './faults.js';
 import { InterruptWindow, inWindow, pageTouchesWindow } from './interrupt-window.js';
-import { TABLE_MODE, VtdRegisters } from './registers.js';
+import { TABLE_MODE, VtdRegisterFile, VtdRegisters } from './registers.js';
 import { ScalableMode } from './scalable.js';
 import { newFirstStage, ScalableDeviceTables } from './scalable-writer.js';
 import { LEGACY_CODES, SecondStage } from './second-stage.js';
@@ -31,6 +31,7 @@ export class VtdUnit implements IommuUnit, TableWalker {
   readonly domainCompatibilityKey: string;
   /** As after boot: translation on, tables of the kernel. Whoever writes tables by hand points `rootTable` at them. */
   readonly registers = new VtdRegisters();
+  private readonly registerFile = new VtdRegisterFile(this.registers);
 
   private readonly hardware: VtdCapabilities;
   private readonly driver: VtdDriver;
@@ -129,6 +130,11 @@ export class VtdUnit implements IommuUnit, TableWalker {
 
   faultMessages(fault: UnitFault, request: UnitRequest): readonly string[] {
     return fault.recorded ? faultLines(fault, request, this.description.segment, this.driver.faultLine) : [];
+  }
+
+  writeRegister(name: string, value: bigint): void {
+    this.registerFile.write(name, value);
+    this.cache = null;
   }
 
   private remapsInterrupts(): boolean {
