@@ -28,6 +28,13 @@ describe.skipIf(!present)('VTD-30, GEN-02: vectors', () => {
     expect(unknown).toBe(0);
   });
 
+  it('VI-1 .. VI-19: sequences of requests to a virtio-iommu device', () => {
+    const { agree, unknown, notCovered, differences } = runVectors(`${VECTORS}/virtio`);
+    expect(differences.filter((line) => line.includes('nobody knows why'))).toEqual([]);
+    expect(agree).toBeGreaterThan(1000 * differences.length);
+    expect([unknown, notCovered]).toEqual([0, 0]);
+  });
+
   it('architectures without a runner are not covered', () => {
     expect(runVectors(`${VECTORS}/riscv`)).toMatchObject({ agree: 0, differ: 0 });
     expect(runVectors(`${VECTORS}/riscv`).notCovered).toBeGreaterThan(0);

@@ -91,6 +91,7 @@ export class VirtioDomain implements PageTable {
     return null;
   }
 
+  /** Linux's interval tree takes two mappings of one address, this one keeps the first, which is the one that the device knows. */
   private mapPiece(range: AddressRange<Iova>, mapping: Mapping): Errno | null {
     const { queue, readsStatus } = this.surroundings;
     const isNew = this.mappings.insert(range, mapping);
