@@ -399,11 +399,11 @@ describe('the driver', () => {
       expect(unit.translate(asked, trace)).toEqual(unit.translate(asked, null));
       return trace.events.map((event) => `${event.verdict}: ${event.text}`);
     };
-    expect(events(read(0x10_0000n))).toEqual(['continue: endpoint 256 is attached to domain 0, which maps 0x100000 .. 0x10ffff to 0x50000000 (READ and WRITE)']);
-    expect(events(read(0x20_0000n))).toEqual(['fault: fault reason 2 (VIRTIO_IOMMU_FAULT_R_MAPPING): domain 0 has no mapping there']);
+    expect(events(read(0x10_0000n))).toEqual(['continue: Endpoint 256 is attached to domain 0, which maps 0x100000 .. 0x10ffff to 0x50000000 (READ and WRITE)']);
+    expect(events(read(0x20_0000n))).toEqual(['fault: endpoint 256 is attached to domain 0, which has no mapping there']);
     expect(events(request(NIC, 'write', 0xfee0_0000n))).toEqual(["bypass: 0xfee00000 .. 0xfeefffff is reserved for MSIs in endpoint 256's properties: the address stays as it is"]);
-    expect(events(request(DISK, 'write', 0n))).toEqual(['bypass: endpoint 512 is attached to domain 1, a bypass domain: the address stays as it is']);
-    expect(events(request(0x300, 'write', 0n))).toEqual(["bypass: endpoint 768 is attached to no domain, and the device's configuration lets such endpoints bypass it"]);
+    expect(events(request(DISK, 'write', 0n))).toEqual(['bypass: Endpoint 512 is attached to domain 1, a bypass domain: the address stays as it is']);
+    expect(events(request(0x300, 'write', 0n))).toEqual(["bypass: Endpoint 768 is attached to no domain, and the device's configuration lets such endpoints bypass it"]);
   });
 
   const mapping = fc.record({ page: fc.bigInt(0n, 64n), pages: fc.bigInt(1n, 12n), to: fc.bigInt(0n, 200n), read: fc.boolean(), write: fc.boolean() });

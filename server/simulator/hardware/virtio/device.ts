@@ -156,23 +156,23 @@ export class VirtioIommuDevice {
   /** VI-9, VI-16: the order decides which reason a request with several faults gets. @param needs `MAP_FLAG` bits */
   access(endpoint: number, needs: number, address: bigint): Access {
     const domain = this.endpoints.get(endpoint);
-    if (domain === undefined && !this.bypass) return fault(REASON.unknown, 0, `endpoint ${endpoint} was never attached`);
+    if (domain === undefined && !this.bypass) return fault(REASON.unknown, 0, `endpoint ${endpoint} was never attached to a domain, and the device's configuration lets nobody bypass it`);
     const region = this.config.regionsOf(endpoint).find(({ range }) => range.start <= address && address <= range.last);
     if (region?.kind === 'msi') return { kind: 'doorbell', region: region.range };
-    if (region !== undefined) return fault(REASON.mapping, 0, 'the address is in a reserved region');
+    if (region !== undefined) return fault(REASON.mapping, 0, `the address is in a region that is reserved for endpoint ${endpoint}`);
     if (domain === undefined || domain === null) {
-      return this.bypass ? { kind: 'passes', domain: null } : fault(REASON.domain, 0, `endpoint ${endpoint} is attached to no domain`);
+      return this.bypass ? { kind: 'passes', domain: null } : fault(REASON.domain, 0, `endpoint ${endpoint} is attached to no domain, and the device's configuration lets nobody bypass it`);
     }
-    return domain.bypass ? { kind: 'passes', domain: domain.id } : this.translate(domain, needs, address);
+    return domain.bypass ? { kind: 'passes', domain: domain.id } : this.translate(domain, endpoint, needs, address);
   }
 
-  private translate(domain: DeviceDomain, needs: number, address: bigint): Access {
+  private translate(domain: DeviceDomain, endpoint: number, needs: number, address: bigint): Access {
     const found = domain.mappings.at(address);
-    if (found === undefined) return fault(REASON.mapping, 0, `domain ${domain.id} has no mapping there`);
+    if (found === undefined) return fault(REASON.mapping, 0, `endpoint ${endpoint} is attached to domain ${domain.id}, which has no mapping there`);
     const { offset, flags } = found.value;
     const missing = needs & ~flags;
     // FAULT_FLAG and MAP_FLAG have the same bits for reading and writing.
-    if (missing !== 0) return fault(REASON.mapping, missing, `the mapping in domain ${domain.id} may not be ${missing === MAP_FLAG.read ? 'read' : missing === MAP_FLAG.write ? 'written' : 'read or written'}`);
+    if (missing !== 0) return fault(REASON.mapping, missing, `endpoint ${endpoint} is attached to domain ${domain.id}, whose mapping there lacks ${missing === MAP_FLAG.read ? 'READ' : missing === MAP_FLAG.write ? 'WRITE' : 'READ and WRITE'}`);
     return { kind: 'mapped', domain: domain.id, range: { start: found.start, last: found.last }, to: found.start + offset, address: this.translated(address, offset), flags };
   }
 

@@ -10,14 +10,20 @@ export function accessEvent(access: Exclude<Access, { kind: 'fault' }>, endpoint
   return { kind: 'note', floor: 'hardware', subject, text, verdict, rules };
 }
 
+/** DOM-28. */
+export const waitingEvent = (subject: SubjectId): TraceEvent => ({
+  kind: 'note', floor: 'hardware', subject, verdict: 'note', rules: ['DOM-28'],
+  text: 'The driver has unmapped the address, but its UNMAP request waits in the queue for the next flush: the device knows nothing of it',
+});
+
 function sentence(access: Exclude<Access, { kind: 'fault' }>, endpoint: number): [text: string, verdict: Verdict, rules: readonly string[]] {
   switch (access.kind) {
     case 'doorbell': return [`${hex(access.region.start)} .. ${hex(access.region.last)} is reserved for MSIs in endpoint ${endpoint}'s properties: the address stays as it is`, 'bypass', ['VI-9', 'VI-18']];
     case 'passes': return access.domain === null
-      ? [`endpoint ${endpoint} is attached to no domain, and the device's configuration lets such endpoints bypass it`, 'bypass', ['VI-10']]
-      : [`endpoint ${endpoint} is attached to domain ${access.domain}, a bypass domain: the address stays as it is`, 'bypass', ['VI-9']];
+      ? [`Endpoint ${endpoint} is attached to no domain, and the device's configuration lets such endpoints bypass it`, 'bypass', ['VI-10']]
+      : [`Endpoint ${endpoint} is attached to domain ${access.domain}, a bypass domain: the address stays as it is`, 'bypass', ['VI-9']];
     case 'mapped': return [
-      `endpoint ${endpoint} is attached to domain ${access.domain}, which maps ${hex(access.range.start)} .. ${hex(access.range.last)} to ${hex(access.to)} (${FLAGS[access.flags & (MAP_FLAG.read | MAP_FLAG.write)]})`, 'continue', ['VI-9'],
+      `Endpoint ${endpoint} is attached to domain ${access.domain}, which maps ${hex(access.range.start)} .. ${hex(access.range.last)} to ${hex(access.to)} (${FLAGS[access.flags & (MAP_FLAG.read | MAP_FLAG.write)]})`, 'continue', ['VI-9'],
     ];
   }
 }

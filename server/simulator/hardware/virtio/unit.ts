@@ -14,7 +14,7 @@ import { faultLine, virtioFault } from './faults.js';
 import { DomainNumbers } from './numbers.js';
 import { ATTACH_FLAG, MAP_FLAG } from './protocol.js';
 import { RequestQueue } from './queue.js';
-import { accessEvent } from './trace.js';
+import { accessEvent, waitingEvent } from './trace.js';
 
 /** Every power of two from 4 KiB to 2^63: the page mask of QEMU's device (PGS-07). */
 const ALL_FROM_4_KIB = (1n << 64n) - 4096n;
@@ -148,12 +148,14 @@ export class VirtioUnit implements IommuUnit {
     const access = this.device.access(request.requesterId, NEEDS[request.access], request.address);
     if (access.kind === 'fault') return this.fault(access, request, sink);
     sink?.push(accessEvent(access, request.requesterId, this.description.id));
+    const stale = access.kind === 'mapped' && this.isStale(request);
+    if (stale) sink?.push(waitingEvent(this.description.id));
     switch (access.kind) {
       case 'doorbell': return request.access === 'write' ? { kind: 'interrupt', remapped: false, ...(request.data !== undefined && { vector: request.data & 0xff }) } : unchanged(request);
       case 'passes': return unchanged(request);
       case 'mapped': return {
         kind: 'address', address: access.address as PhysicalAddress, read: (access.flags & MAP_FLAG.read) !== 0, write: (access.flags & MAP_FLAG.write) !== 0, pageSize: this.granule,
-        ...(this.isStale(request) && { stale: true }),
+        ...(stale && { stale }),
       };
     }
   }
@@ -172,7 +174,7 @@ export class VirtioUnit implements IommuUnit {
     const fault = virtioFault(access.reason, access.flags);
     sink?.push({
       kind: 'fault', floor: 'hardware', subject: this.description.id, verdict: 'fault', code: fault.code, name: fault.name, rules: ['VI-9', 'VI-16'],
-      text: `fault reason ${fault.code} (${fault.name}): ${access.why}`, messages: this.faultMessages(fault, request),
+      text: access.why, messages: this.faultMessages(fault, request),
     });
     return fault;
   }
