@@ -13,6 +13,7 @@ const OWN = 'test/hardware/vectors';
 describe('GEN-02: recorded vectors', () => {
   it.each([
     ['VTD-30', 'vtd-legacy', 1591, 0], ['VTD-40, VTD-43', 'vtd-scalable', 1683, 1225], ['VTD-20, PCIE-52', 'vtd-interrupts', 1170, 159], ['AMD-10, AMD-20, AMD-21', 'amdvi', 1172, 87],
+    ['VI-1 .. VI-19', 'virtio', 8803, 3],
   ])('%s: %s', (_rule, folder, agreeing, differing) => {
     const { agree, differ, unknown, notCovered, differences } = runVectors(`${OWN}/${folder}`);
     expect(differences.filter((line) => line.includes('nobody knows why'))).toEqual([]);
