@@ -164,7 +164,7 @@ export type TableUse = 'kernel' | 'user' | 'dirty-tracking' | 'nest-parent' | 'p
 
 export interface IommuUnit {
   readonly description: IommuDescription;
-  /** The IOTLB in front of the tables, as far as the driver knows it; without one every request walks. */
+  /** The IOTLB in front of the tables, as far as the driver knows it; without one every request walks. Virtio-iommu: the queue in which its requests wait. */
   readonly cache?: IotlbControl | null;
   /** Puts an IOTLB in front of the tables. */
   useIotlb?(): void;

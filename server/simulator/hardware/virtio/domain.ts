@@ -84,6 +84,7 @@ export class VirtioDomain implements PageTable {
       const errno = this.mapPiece({ start: asIova(at), last: asIova(at + piece.size - 1n) }, { offset: physical - iova, permission, origin, pageSize: piece.pageSize });
       if (errno !== null) {
         this.unmap(iova, done);
+        this.surroundings.queue.synchronise();
         return errno;
       }
       done += piece.size;
