@@ -322,6 +322,43 @@ describe('the driver', () => {
     expect(table.lookup(iova(0x20_1000n))).toBeNull();
   });
 
+  test('UNM-02: a hole in what is to be unmapped at once: the driver forgets what it found, and does not tell the device', () => {
+    const unit = newUnit();
+    const table = attached(unit);
+    table.map(iova(0x20_0000n), physical(0x8000_0000n), 0x2000n, READ_WRITE);
+    expect(table.unmap(iova(0x20_0000n), 0x4000n)).toBe(0n);
+    expect(table.lookup(iova(0x20_0000n))).toBeNull();
+    expect(outcome(unit, read(0x20_0000n))).toBe('0x80000000 rw');
+  });
+
+  test('beyond the address space', () => {
+    const table = attached(newUnit(6012, { addressWidth: 64 }));
+    expect(table.map(iova((1n << 64n) - 0x1000n), physical(0n), 0x2000n, READ_WRITE)).toBe('ERANGE');
+    expect(table.map(iova(0n), physical((1n << 64n) - 0x1000n), 0x2000n, READ_WRITE)).toBe('ERANGE');
+    expect(table.map(iova((1n << 64n) - 0x1000n), physical(0n), 0x1000n, READ_WRITE)).toBeNull();
+    expect(table.unmap(iova((1n << 64n) - 0x1000n), 0x1000n)).toBe(0x1000n);
+  });
+
+  test('domain numbers: the lowest that is free, one of them for bypass', () => {
+    for (const [version, first] of [[6015, 0], [6016, 1]] as const) {
+      const unit = newUnit(version);
+      const table = attached(unit);
+      table.map(iova(0n), physical(0n), 0x1000n, READ_WRITE);
+      const seen = (): string => {
+        const trace = new Recorder();
+        unit.translate(read(0n), trace);
+        return /domain \d+/.exec(trace.events[0]!.text)![0];
+      };
+      expect(seen()).toBe(`domain ${first}`);
+      unit.setDeviceEntry(NIC, { kind: 'identity' });
+      expect(seen()).toBe(`domain ${1 - first}`);
+      table.free();
+      const next = attached(unit);
+      next.map(iova(0n), physical(0n), 0x1000n, READ_WRITE);
+      expect(seen()).toBe(`domain ${first}`);
+    }
+  });
+
   test('DOM-28: an unmap that is not synchronised has not happened', () => {
     const unit = newUnit();
     unit.useIotlb();

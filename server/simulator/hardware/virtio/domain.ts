@@ -4,7 +4,7 @@
  */
 import type { Permission, SubjectId } from '../../description.js';
 import type { Errno } from '../../errno.js';
-import { iova as asIova, physical as asPhysical, type AddressRange, type Iova, type PhysicalAddress } from '../../memory/address.js';
+import { ADDRESS_MAX, iova as asIova, physical as asPhysical, type AddressRange, type Iova, type PhysicalAddress } from '../../memory/address.js';
 import { IntervalMap, type Interval } from '../../memory/interval-map.js';
 import type { MappedRun, PageTable } from '../architecture.js';
 import type { ReservedMemory } from './device.js';
@@ -50,9 +50,15 @@ export class VirtioDomain implements PageTable {
     return this.surroundings.aperture;
   }
 
-  /** By which the device knows it; taken when it is first asked for. */
+  /** By which the device knows it; taken when it is first asked for, at the latest when an endpoint is attached. */
   get id(): number {
     return (this.number ??= this.surroundings.takeId());
+  }
+
+  /** Newer drivers number a domain when it is made. */
+  takeNumber(): this {
+    this.number ??= this.surroundings.takeId();
+    return this;
   }
 
   /** Whether it was made by the driver of that unit. */
@@ -78,6 +84,7 @@ export class VirtioDomain implements PageTable {
    * which is only heard of where the status is waited for.
    */
   map(iova: Iova, physical: PhysicalAddress, size: bigint, permission: Permission, origin?: SubjectId): Errno | null {
+    if (iova + size - 1n > ADDRESS_MAX || physical + size - 1n > ADDRESS_MAX) return 'ERANGE';
     for (let done = 0n; done < size; ) {
       const at = iova + done;
       const piece = firstPiece(this.pageSizes, at, physical + done, size - done);
@@ -186,7 +193,7 @@ export class VirtioDomain implements PageTable {
 
   free(): void {
     this.mappings.clear();
-    if (this.number !== null) this.surroundings.giveBack(this.number);
+    if (this.number !== null && this.endpoints === 0) this.surroundings.giveBack(this.number);
     this.number = null;
   }
 }

@@ -75,7 +75,8 @@ export class VirtioUnit implements IommuUnit {
   }
 
   createPageTable(): PageTable {
-    return new VirtioDomain(this.forDomains);
+    const domain = new VirtioDomain(this.forDomains);
+    return this.driver.finishesDomainsAtAttach ? domain : domain.takeNumber();
   }
 
   /** One ATTACH. Whether the device knows the endpoint was asked when its device was probed (VI-7). */
