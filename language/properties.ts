@@ -91,7 +91,7 @@ const IOMMU_PROPERTIES = allOn(['iommu'], [
   ['first-stage', 'flag', 'First-stage translation (VT-d FSTS), or guest tables (AMD-Vi GTSup and GIoSup).'],
   ['nested', 'flag', 'Nested translation.'],
   ['dirty-tracking', 'flag', 'Dirty bits in second-stage tables.'],
-  ['pass-through', 'flag', 'A pass-through type in the device entry. Present unless said.', 'pass-through no', { usual: true }],
+  ['pass-through', 'flag', 'A pass-through type in the device entry; bypass domains of a virtio-iommu. Present unless said.', 'pass-through no', { usual: true }],
   ['caching-mode', 'flag', 'VT-d caching mode, as emulated units have.'],
   ['id-map-mask', 'number', 'What of a requester ID is looked up in `id-map` (`iommu-map-mask` of a device tree).', 'id-map-mask 0xfff8', { max: 0xffffn }],
   ['stream-mask', 'number', 'Bits of stream IDs that the unit ignores when it matches them (`stream-match-mask` of a device tree).', 'stream-mask 0x7f80', { max: 0x7fffn }],

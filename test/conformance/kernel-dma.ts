@@ -87,7 +87,7 @@ const request = (device: Device, direction: 'to' | 'from', address: bigint, size
 
 /** The line that names the fault; of AMD's only that there is one, because QEMU fills its fields wrongly. */
 function faultLine(messages: readonly string[] | undefined): string | null {
-  const line = messages?.find((message) => /fault reason|IO_PAGE_FAULT/.test(message));
+  const line = messages?.find((message) => /fault reason|IO_PAGE_FAULT|fault from EP/.test(message));
   if (line === undefined) return null;
   return line.includes('IO_PAGE_FAULT') ? 'IO_PAGE_FAULT' : line;
 }

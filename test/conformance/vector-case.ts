@@ -61,7 +61,7 @@ const RAM_END = 64n << 20n;
 const MARKERS_START = 1n << 20n;
 
 /** The memory of a case. */
-export function memoryOf({ words }: Case): PhysicalMemory {
+export function memoryOf({ words }: Pick<Case, 'words'>): PhysicalMemory {
   const memory = new PhysicalMemory(undefined, { installed: [{ start: physical(0n), last: physical(RAM_END - 1n) }] });
   for (const [address, value] of words) memory.writeWord(physical(address), value);
   return memory;

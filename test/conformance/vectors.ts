@@ -11,6 +11,7 @@ import { basename, dirname, join } from 'node:path';
 import { noOutcome, type Outcome } from './outcome.js';
 import { readCases, readLines, readResults, type Case } from './vector-case.js';
 import { runAmdCase } from './vectors-amdvi.js';
+import { runVirtioFile } from './vectors-virtio.js';
 import { runVtdCase } from './vectors-vtd.js';
 
 /**
@@ -20,7 +21,12 @@ import { runVtdCase } from './vectors-vtd.js';
 export function runVectors(path: string): Outcome {
   const totals = noOutcome();
   for (const file of caseFiles(path)) {
-    const runCase = RUNNERS[architectureOf(file) ?? ''];
+    const architecture = architectureOf(file) ?? '';
+    if (architecture === 'virtio') {
+      runVirtioFile(file, readResults(file.replace('.cases.', '.results.')), totals);
+      continue;
+    }
+    const runCase = RUNNERS[architecture];
     if (runCase === undefined) {
       totals.notCovered += readLines(file).filter((line) => line.startsWith('req')).length;
       continue;

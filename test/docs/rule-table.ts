@@ -8,7 +8,7 @@ const FAMILIES: Readonly<Record<string, string>> = {
   GRP: 'group formation', GRD: 'which driver groups how', GRL: 'life time of groups', GR5: 'the 2025 rework of grouping', RSV: 'reserved regions', DOM: 'default domains', TYP: 'group type in sysfs',
   PGS: 'page sizes and apertures', MAP: 'iommu_map', UNM: 'iommu_unmap', CMD: 'command line', OWN: 'DMA ownership', OLD: 'viability up to 5.18', ATT: 'attach', SET: 'setting a group domain', ATD: 'attach by driver', FEA: 'device features and aux domains', IOPF: 'I/O page faults', COH: 'cache coherency', DRT: 'dirty tracking', NST: 'nesting', PAS: 'PASID attach',
   SVA: 'shared virtual addressing', VFG: 'VFIO container, group, device', VFT: 'VFIO type1', MDV: 'mediated devices', CDV: 'VFIO character devices', CMP: 'iommufd as a container', IFD: 'iommufd', IOP: 'io_pagetable',
-  ACC: 'access objects', CNF: "iommufd's own tests", SBS: 'side by side', IOA: 'IOASIDs as merged', IOX: 'IOASID sets as proposed in 2021', HIS: 'where that design went', THR: 'the discussion of 2021', ARG: 'its positions', GEN: 'requests and results', PCIE: 'PCIe routing and ACS', VTD: 'Intel VT-d', AMD: 'AMD-Vi', LNX: 'what Linux programs',
+  ACC: 'access objects', CNF: "iommufd's own tests", SBS: 'side by side', IOA: 'IOASIDs as merged', IOX: 'IOASID sets as proposed in 2021', HIS: 'where that design went', THR: 'the discussion of 2021', ARG: 'its positions', GEN: 'requests and results', PCIE: 'PCIe routing and ACS', VTD: 'Intel VT-d', AMD: 'AMD-Vi', VI: 'virtio-iommu', LNX: 'what Linux programs',
 };
 
 /** Rules of the specifications that say nothing a simulation could show, with the reason. */

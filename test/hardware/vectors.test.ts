@@ -13,6 +13,7 @@ const OWN = 'test/hardware/vectors';
 describe('GEN-02: recorded vectors', () => {
   it.each([
     ['VTD-30', 'vtd-legacy', 1591, 0], ['VTD-40, VTD-43', 'vtd-scalable', 1683, 1225], ['VTD-20, PCIE-52', 'vtd-interrupts', 1170, 159], ['AMD-10, AMD-20, AMD-21', 'amdvi', 1172, 87],
+    ['VI-1 .. VI-19', 'virtio', 8803, 3],
   ])('%s: %s', (_rule, folder, agreeing, differing) => {
     const { agree, differ, unknown, notCovered, differences } = runVectors(`${OWN}/${folder}`);
     expect(differences.filter((line) => line.includes('nobody knows why'))).toEqual([]);
@@ -26,6 +27,13 @@ describe.skipIf(!present)('VTD-30, GEN-02: vectors', () => {
     expect(differences.filter((line) => line.includes('nobody knows why'))).toEqual([]);
     expect(agree).toBeGreaterThan(100 * differences.length);
     expect(unknown).toBe(0);
+  });
+
+  it('VI-1 .. VI-19: sequences of requests to a virtio-iommu device', () => {
+    const { agree, unknown, notCovered, differences } = runVectors(`${VECTORS}/virtio`);
+    expect(differences.filter((line) => line.includes('nobody knows why'))).toEqual([]);
+    expect(agree).toBeGreaterThan(1000 * differences.length);
+    expect([unknown, notCovered]).toEqual([0, 0]);
   });
 
   it('architectures without a runner are not covered', () => {

@@ -4,12 +4,17 @@ import { mapRefused } from '../program-says.js';
 import { onRootPort, sampleHost } from '../sample.js';
 import type { DiagnosticRule, Fix, Found } from '../rule.js';
 import { versionNumber } from '../../simulator/kernel/profile.js';
-import type { HostDescription } from '../../simulator/description.js';
+import type { HostDescription, IommuDescription } from '../../simulator/description.js';
 import { hex } from '../../simulator/memory/address.js';
 import { sizeWord } from '../../simulator/memory/sizes.js';
 import type { StepReport } from '../../simulator/report.js';
 
 const DEFAULT_WIDTH = 48;
+/** QEMU's virtio-iommu on a PC (PGS-07). */
+const VIRTIO_WIDTH = 39;
+
+/** Bits that a unit translates. */
+const widthOf = ({ addressWidth, architecture }: IommuDescription): number => addressWidth ?? (architecture === 'virtio-iommu' ? VIRTIO_WIDTH : DEFAULT_WIDTH);
 
 /** Release (major * 1000 + minor) before which VFIO left the test to the VT-d driver, which had words for it. */
 const VFIO_CHECKS_SINCE = 5004;
@@ -21,7 +26,7 @@ function rangeOf(step: StepReport): { readonly start: bigint; readonly last: big
 }
 
 function narrowest(host: HostDescription | undefined): number {
-  return Math.min(...(host?.iommus ?? []).map((unit) => unit.addressWidth ?? DEFAULT_WIDTH), 64);
+  return Math.min(...(host?.iommus ?? []).map(widthOf), 64);
 }
 
 /** What QEMU's users see of it, and what older VT-d drivers logged. */
@@ -67,7 +72,7 @@ Mostly it is a guest whose memory or PCI window lies too high: guests place 64-b
       yield {
         subject: step.origin,
         message: `${refusal(step)}: the address is beyond the IOMMU's width.${words(facts, step, host)}`,
-        related: (host?.iommus ?? []).map((unit) => ({ subject: unit.id, message: `translates ${unit.addressWidth ?? DEFAULT_WIDTH} bits` })),
+        related: (host?.iommus ?? []).map((unit) => ({ subject: unit.id, message: `translates ${widthOf(unit)} bits` })),
         fixes: placeFreely(facts, step),
       };
     }

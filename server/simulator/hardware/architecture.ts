@@ -41,7 +41,7 @@ export interface UnitFault {
   /** VT-d fault reason, AMD event code, SMMUv3 event number, RISC-V cause, virtio-iommu fault reason. */
   readonly code: number;
   readonly name: string;
-  /** AMD: the event's 12 flag bits. */
+  /** AMD: the event's 12 flag bits. Virtio-iommu: the flags of the fault event. */
   readonly flags?: number;
   /** False when the entry's FPD / SA / SE bits suppress the record: no message then. */
   readonly recorded: boolean;
@@ -164,7 +164,7 @@ export type TableUse = 'kernel' | 'user' | 'dirty-tracking' | 'nest-parent' | 'p
 
 export interface IommuUnit {
   readonly description: IommuDescription;
-  /** The IOTLB in front of the tables, as far as the driver knows it; without one every request walks. */
+  /** The IOTLB in front of the tables, as far as the driver knows it; without one every request walks. Virtio-iommu: the queue in which its requests wait. */
   readonly cache?: IotlbControl | null;
   /** Puts an IOTLB in front of the tables. */
   useIotlb?(): void;
@@ -208,6 +208,8 @@ export interface DriverProfile {
   readonly commandLine: ReadonlyMap<string, readonly string[]>;
   /** Units of the machine that are switched on: drivers use of some features what all units have; absent = only the one that is made. */
   readonly units?: readonly IommuDescription[];
+  /** Virtio-iommu: memory that the device reserves for an endpoint of a unit (RSV-26); absent = as QEMU's device on a PC. */
+  readonly endpointRegions?: (unit: SubjectId, endpoint: number) => readonly { readonly range: AddressRange; readonly kind: 'msi' | 'reserved' }[];
   /** Takes lines that the driver logs while it works and that no errno tells, without time stamp. */
   readonly log?: (line: string) => void;
 }

@@ -85,7 +85,7 @@ export function bootPlanned(plan: BootPlan, memory: PhysicalMemory): BootedHost 
   const { host, profile, commandLine, formed, facts, untrusted } = plan;
   let log: string[] = [];
   const early = log;
-  const driverProfile = { version: profile.release, commandLine, units: formed.activeUnits, log: (line: string) => void log.push(line) };
+  const driverProfile = { version: profile.release, commandLine, units: formed.activeUnits, endpointRegions: probeReplies(plan), log: (line: string) => void log.push(line) };
   const { units, notModelled } = switchOn(formed, memory, driverProfile);
   const unitOf = (device: SubjectId): IommuUnit | null => units.get(formed.units.get(device)?.id ?? '') ?? null;
   const kernel = new MachineKernel(host, {
@@ -104,6 +104,22 @@ export function bootPlanned(plan: BootPlan, memory: PhysicalMemory): BootedHost 
   const services = new TranslationServices(kernel, plan.topology, formed);
   return { ...plan, kernel, units: [...units.values()], unitOf, notModelled, hotPlug, dmaApi, services };
 }
+
+/** RSV-26: what a virtio-iommu device reserves is what its driver reports, but for what the driver and firmware add. */
+function probeReplies({ formed, facts }: BootPlan): NonNullable<DriverProfile['endpointRegions']> {
+  const byUnit = new Map<SubjectId, Map<number, readonly ReservedMemory[]>>();
+  for (const [device, { requesterIds, reservedRegions }] of facts) {
+    const unit = formed.units.get(device);
+    if (unit?.architecture !== 'virtio-iommu') continue;
+    let replies = byUnit.get(unit.id);
+    if (replies === undefined) byUnit.set(unit.id, (replies = new Map()));
+    const reply = reservedRegions.flatMap(({ range, type }): ReservedMemory[] => (type === 'msi' || type === 'reserved' ? [{ range, kind: type }] : []));
+    for (const endpoint of requesterIds) if (!replies.has(endpoint)) replies.set(endpoint, reply);
+  }
+  return (unit, endpoint) => byUnit.get(unit)?.get(endpoint) ?? [];
+}
+
+type ReservedMemory = ReturnType<NonNullable<DriverProfile['endpointRegions']>>[number];
 
 /** Units by identity; of those without a hardware model only the kernel's side. */
 function switchOn(formed: FormedGroups, memory: PhysicalMemory, profile: DriverProfile) {

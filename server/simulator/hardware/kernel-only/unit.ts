@@ -12,9 +12,9 @@ import { KernelOnlyTable } from './table.js';
 
 /** What the drivers of one architecture do. */
 interface Driver {
-  /** Bits of input address unless described; virtio-iommu's are those that QEMU gives it on a PC. */
+  /** Bits of input address unless described. */
   readonly addressWidth: number;
-  /** Leaf sizes that come with each granule, smallest first (PGS-06, PGS-07). */
+  /** Leaf sizes that come with each granule, smallest first (PGS-06). */
   readonly granules: readonly bigint[];
   /** Release from which unmaps may be flushed later (DOM-28). */
   readonly deferredFlushSince: number;
@@ -24,19 +24,14 @@ interface Driver {
   readonly blockedDomainSince: number;
   /** Release from which larger leaves are no longer split by an unmap (UNM-02). */
   readonly splitsLeavesUntil: number;
-  /** Release up to which a domain learns its aperture when it is first attached. */
-  readonly finishesDomainsAtAttachUntil?: number;
   /** Nobody but the kernel has tables made. */
   readonly onlyKernelTables?: boolean;
 }
 
 const bytes = (...shifts: readonly number[]): bigint => shifts.reduce((map, shift) => map | (1n << BigInt(shift)), 0n);
-/** Every power of two from 4 KiB to 2^63. */
-const ALL_FROM_4_KIB = (1n << 64n) - 4096n;
 
 const DRIVERS: Readonly<Partial<Record<IommuArchitectureName, Driver>>> = {
   smmuv3: { addressWidth: 48, granules: [bytes(12, 21, 30), bytes(14, 25), bytes(16, 29)], deferredFlushSince: 0, isolatedMsi: true, blockedDomainSince: 6012, splitsLeavesUntil: 6013 },
-  'virtio-iommu': { addressWidth: 39, granules: [ALL_FROM_4_KIB], deferredFlushSince: 6009, isolatedMsi: false, blockedDomainSince: Infinity, splitsLeavesUntil: 0, finishesDomainsAtAttachUntil: 6015 },
   'riscv-iommu': { addressWidth: 48, granules: [bytes(12, 21, 30)], deferredFlushSince: 0, isolatedMsi: true, blockedDomainSince: 6013, splitsLeavesUntil: 0 },
 };
 
@@ -67,7 +62,6 @@ class KernelOnlyUnit implements IommuUnit {
     return {
       cacheCoherency: description.coherent, enforceCacheCoherency: false, isolatedMsi: driver.isolatedMsi || description.interruptRemapping, deferredFlush: this.profile.version >= driver.deferredFlushSince,
       dirtyTracking: false, nested: false, maxPasids: 0, blockedDomain: this.profile.version >= driver.blockedDomainSince, identityDomain: description.passThrough,
-      finishesDomainsAtAttach: this.profile.version <= (driver.finishesDomainsAtAttachUntil ?? 0),
     };
   }
 
@@ -83,7 +77,7 @@ class KernelOnlyUnit implements IommuUnit {
     });
   }
 
-  /** PGS-06: one granule of those that the unit has, the CPU's page size (4 KiB) first. PGS-07: what the device says. */
+  /** PGS-06: one granule of those that the unit has, the CPU's page size (4 KiB) first. */
   private pageSizes(): bigint {
     const described = this.description.pageSizes?.reduce((map, size) => map | size, 0n);
     const { granules } = this.driver;
