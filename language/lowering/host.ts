@@ -116,22 +116,25 @@ const ascending = <T extends number | bigint>(values: readonly T[]): T[] => [...
 function lowerUnit(context: Context, node: ast.Iommu, kernel: KernelDescription): IommuDescription {
   const properties = new Properties('iommu', node.properties);
   const covers = node.properties.filter(ast.isCovers);
-  const usual: IommuArchitectureName = kernel.cpuVendor === 'amd' ? 'amd-vi' : 'vtd';
+  const architecture = ARCHITECTURES[node.architecture ?? ''] ?? (kernel.cpuVendor === 'amd' ? 'amd-vi' : 'vtd');
   return {
-    id: context.idOf(node)!, name: node.name ?? 'iommu', architecture: ARCHITECTURES[node.architecture ?? ''] ?? usual,
+    id: context.idOf(node)!, name: node.name ?? 'iommu', architecture,
     segment: properties.number('segment') ?? 0,
     covers: covers.length === 0 || covers.some((it) => it.rest) ? 'rest' : covers.flatMap((it) => context.deviceIds(it.devices)),
     ...(covers.some((it) => it.except.length > 0) ? { except: covers.flatMap((it) => context.deviceIds(it.except)) } : {}),
     addressWidth: properties.number('address-width'), physicalWidth: properties.number('physical-width'),
     levels: properties.has('levels') ? ascending(properties.integers('levels').map(Number)) : undefined,
     pageSizes: properties.has('page-sizes') ? ascending(properties.integers('page-sizes')) : undefined,
-    interruptRemapping: properties.flag('interrupt-remapping'), coherent: properties.flag('coherent'), snoopControl: properties.flag('snoop-control'),
+    interruptRemapping: properties.statedFlag('interrupt-remapping') ?? isolatesInterrupts(architecture, kernel), coherent: properties.flag('coherent'), snoopControl: properties.flag('snoop-control'),
     scalableMode: properties.flag('scalable-mode'), firstStage: properties.flag('first-stage'), nested: properties.flag('nested'),
     dirtyTracking: properties.flag('dirty-tracking'), passThrough: properties.flag('pass-through'), cachingMode: properties.flag('caching-mode'),
     deviceTlb: properties.flag('ats'), pageRequests: properties.flag('pri'), pasidBits: properties.number('pasid') ?? 0,
     ...lowerIds(node, properties),
   };
 }
+
+/** A virtio-iommu remaps no interrupts: on Arm the interrupt controller isolates them, on a PC nobody does (GRD-10). */
+const isolatesInterrupts = (architecture: IommuArchitectureName, { cpuVendor }: KernelDescription): boolean => architecture !== 'virtio-iommu' || cpuVendor === 'arm';
 
 /** Registers that the architecture has not are left out: a check has told. */
 function withRegisters(context: Context, node: ast.Iommu, unit: IommuDescription): IommuDescription {
