@@ -49,6 +49,8 @@ export interface UnitFault {
   readonly domainId?: number;
   /** VT-d: which interrupt remapping entry a blocked interrupt wanted. */
   readonly interruptIndex?: number;
+  /** RISC-V: iotval2 of the record, the guest physical address of a guest page fault; bits 0 and 1: of a table that the unit read or was to write. */
+  readonly value?: bigint;
 }
 
 /** What the Linux driver gives a requester ID (or stream ID, device ID); see hw-x86 4.1. */

@@ -1,0 +1,142 @@
+/** The first-stage walk (RVI 4.6): entries as a hart's have them. With a second stage, every table address goes through that first. */
+import type { SubjectId } from '../../description.js';
+import { frameOf } from '../../memory/frame.js';
+import type { TraceSink } from '../../trace/events.js';
+import { EntryRead } from '../entry-read.js';
+import type { RiscvChoices } from './capabilities.js';
+import { CONTROL, type DeviceDirectory } from './device-directory.js';
+import { firstStageLayout } from './layouts.js';
+import { indexIn, type PagingMode } from './modes.js';
+import { alignmentFlaw, bitsToSet, ENTRY, type EntryRules, FLAW, FLAW_TEXT, frameOfPpn, isLeaf, leafShift, memoryTypeOf, missingPermission, targetOf } from './page-entry.js';
+import { IMPLICIT, IMPLICIT_READ, WALK, type SecondStage, type SecondStageNeed } from './second-stage.js';
+import { CORRUPTION, LOADED, type TableMemory } from './table-memory.js';
+
+export interface FirstStageNeed extends SecondStageNeed {
+  readonly privileged: boolean;
+  /** PC.ta.SUM: privileged requests may go to pages of users, but not execute them. */
+  readonly userPages: boolean;
+}
+
+const EVERYTHING = ENTRY.read | ENTRY.write | ENTRY.execute;
+/** Frames that 64-bit addresses reach. */
+const ALL_FRAMES = 2 ** 52;
+
+/** Walks; where the last walk ended is in the fields, so that nothing is allocated for a request. */
+export class FirstStage {
+  /** Frame that the address maps to: physical, or what the second stage still has to translate. */
+  frame = 0;
+  /** log2 of the page's bytes. */
+  shift = 0;
+  /** ENTRY.read, write, execute and dirty of the leaf. */
+  leaf = 0;
+  memoryType = 0;
+  global = false;
+  /** After a guest page fault: the guest physical address of the entry, and whether it was to be written. */
+  faultFrame = 0;
+  faultOffset = 0;
+  faultWrites = false;
+
+  constructor(
+    private readonly tables: TableMemory,
+    private readonly rules: EntryRules,
+    private readonly secondStage: SecondStage,
+    private readonly choices: RiscvChoices,
+    private readonly unit: SubjectId,
+  ) {}
+
+  /** @param mode undefined = Bare @returns one of WALK */
+  walk(mode: PagingMode | undefined, root: number, device: DeviceDirectory, address: bigint, need: FirstStageNeed, sink: TraceSink | null): number {
+    const frame = frameOf(address);
+    this.global = false;
+    if (mode === undefined) return this.bare(frame);
+    if (!isCanonical(mode, frame)) return WALK.pageFault;
+    const big = device.has(CONTROL.sbe);
+    let table = root;
+    for (let level = mode.levels - 1; ; level--) {
+      const at = indexIn(mode, frame, level) * mode.entryBytes;
+      const located = this.secondStage.walk(device, table, IMPLICIT_READ, IMPLICIT.pageTable, sink);
+      if (located !== WALK.done) return located === WALK.pageFault ? this.guestPageFault(table, at, false) : located;
+      const page = this.secondStage.frame;
+      const loaded = this.tables.load(page, at, mode.entryBytes, big);
+      if (loaded !== LOADED) return this.unreadable(sink, mode, level, page, at, loaded);
+      const low = this.tables.halves[0]!;
+      const high = this.tables.halves[1]!;
+      const leaf = isLeaf(low);
+      let flaw = this.rules.flawOf(low, high, level);
+      if (leaf && flaw === FLAW.none) flaw = leafFlaw(low, high, mode.frames[level]!, need);
+      const missing = leaf && flaw === FLAW.none ? bitsToSet(low, (need.bits & ENTRY.write) !== 0) : 0;
+      if (missing !== 0) flaw = this.updateFlaw(missing, device);
+      if (sink !== null) this.trace(sink, mode, level, page, at, [low, high], leaf, flaw);
+      if (flaw === FLAW.tableReadOnly) return this.guestPageFault(table, at, true);
+      if (flaw !== FLAW.none) return WALK.pageFault;
+      if ((low & ENTRY.global) !== 0) this.global = true;
+      if (leaf) {
+        if (missing !== 0) this.tables.setBits(page, at, mode.entryBytes, big, missing);
+        this.finish(low | missing, high, frame, mode, level);
+        return WALK.done;
+      }
+      table = frameOfPpn(low, high);
+    }
+  }
+
+  private bare(frame: number): number {
+    this.frame = frame;
+    this.shift = this.choices.bareFirstShift;
+    this.leaf = EVERYTHING | ENTRY.dirty;
+    this.memoryType = 0;
+    return WALK.done;
+  }
+
+  private finish(low: number, high: number, frame: number, mode: PagingMode, level: number): void {
+    this.shift = leafShift(high, mode.shifts[level]!);
+    this.frame = targetOf(low, high, frame, this.shift === mode.shifts[level]! ? mode.frames[level]! : 2 ** (this.shift - 12));
+    this.leaf = low & (EVERYTHING | ENTRY.dirty);
+    this.memoryType = memoryTypeOf(high);
+  }
+
+  /** F6: who may set accessed and dirty bits, and whether the second stage lets the table be written. */
+  private updateFlaw(missing: number, device: DeviceDirectory): number {
+    if (!device.has(CONTROL.sade)) return (missing & ENTRY.accessed) !== 0 ? FLAW.notAccessed : FLAW.notDirty;
+    return (this.secondStage.leaf & ENTRY.write) === 0 ? FLAW.tableReadOnly : FLAW.none;
+  }
+
+  private guestPageFault(table: number, at: number, writes: boolean): number {
+    this.faultFrame = table;
+    this.faultOffset = at;
+    this.faultWrites = writes;
+    return WALK.guestPageFault;
+  }
+
+  private unreadable(sink: TraceSink | null, mode: PagingMode, level: number, page: number, at: number, loaded: number): number {
+    const note = loaded === CORRUPTION ? 'the data is poisoned' : 'nothing may be read at this address';
+    sink?.push(new EntryRead(this.unit, firstStageLayout(mode, level), page, at, at / mode.entryBytes, [], 'fault', note, ['RVI 4.6']));
+    return loaded === CORRUPTION ? WALK.corruption : WALK.accessFault;
+  }
+
+  private trace(sink: TraceSink, mode: PagingMode, level: number, page: number, at: number, halves: readonly number[], leaf: boolean, flaw: number): void {
+    const note = flaw !== FLAW.none ? FLAW_TEXT[flaw]! : leaf ? 'maps a page' : 'points to the next table';
+    const verdict = flaw !== FLAW.none ? 'fault' : leaf ? 'done' : 'continue';
+    const allowed = leaf ? (halves[0]! >>> 1) & 3 : undefined;
+    sink.push(new EntryRead(this.unit, firstStageLayout(mode, level), page, at, at / mode.entryBytes, halves, verdict, note, ['RVI 4.6'], allowed));
+  }
+}
+
+/** Bits above the translated ones repeat the highest of those; Sv32 has addresses of 32 bits. */
+function isCanonical({ addressBits, entryBytes }: PagingMode, frame: number): boolean {
+  if (entryBytes === 4) return frame < 2 ** (addressBits - 12);
+  const half = 2 ** (addressBits - 13);
+  return frame < half || frame >= ALL_FRAMES - half;
+}
+
+/** F2 to F5, in this order. */
+function leafFlaw(low: number, high: number, frames: number, need: FirstStageNeed): number {
+  const permission = need.checked ? missingPermission(low, need.bits) : FLAW.none;
+  if (permission !== FLAW.none) return permission;
+  const user = (low & ENTRY.user) !== 0;
+  if (!need.privileged) {
+    if (!user) return FLAW.supervisorOnly;
+  } else if (user && ((need.bits & ENTRY.execute) !== 0 || !need.userPages)) {
+    return FLAW.userPage;
+  }
+  return alignmentFlaw(low, high, frames);
+}
