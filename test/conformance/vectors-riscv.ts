@@ -2,6 +2,7 @@
 import type { UnitAnswer, UnitRequest } from '../../server/simulator/hardware/architecture.js';
 import { decodeCapabilities } from '../../server/simulator/hardware/riscv/capabilities.js';
 import { TRANSACTION } from '../../server/simulator/hardware/riscv/causes.js';
+import { CONTROL } from '../../server/simulator/hardware/riscv/device-directory.js';
 import { ENTRY } from '../../server/simulator/hardware/riscv/page-entry.js';
 import { RiscvUnit } from '../../server/simulator/hardware/riscv/unit.js';
 import { physical } from '../../server/simulator/memory/address.js';
@@ -75,38 +76,47 @@ const text = ({ status, ...rest }: Fields): string => `${status} ${Object.entrie
 function describe(unit: RiscvUnit, asked: RiscvAsked, answer: UnitAnswer, wr: string): Fields {
   const { translation } = unit;
   const asks = asked.request.addressType === 'translation-request';
-  const changes = wr === '' ? {} : { wr };
+  const changes: Fields = wr === '' ? {} : { wr };
   if (translation.cause !== 0) {
     const status = answer.kind === 'address' ? 'OK' : asks && !unsupported(translation.cause) ? 'CA' : 'UR';
-    const completion = status === 'OK' ? { perm: '---', u: '0', priv: asked.request.pasid !== undefined && asked.request.privileged ? '1' : '0', g: '0', cxl: '0' } : {};
-    const fq = answer.kind === 'fault' && answer.recorded ? { fq: record(translation.cause, asked.request, translation.faultValue) } : {};
+    const completion: Fields = status === 'OK' ? { perm: '---', u: '0', priv: asked.request.pasid !== undefined && asked.request.privileged ? '1' : '0', g: '0', cxl: '0' } : {};
+    const fq: Fields = answer.kind === 'fault' && answer.recorded ? { fq: record(translation.cause, asked.request, translation.faultValue) } : {};
     return { status, cause: `${translation.cause}`, iotval2: translation.faultValue.toString(16), ...completion, ...fq, ...changes };
   }
-  return { status: 'OK', cause: '0', ...placeOf(unit, answer), msi: translation.interruptFile ? '1' : '0', pbmt: `${translation.memoryType}`, ...(asks ? completionOf(unit, asked) : {}), ...changes };
+  return { status: 'OK', cause: '0', ...placeOf(unit, answer, asked), msi: translation.interruptFile ? '1' : '0', pbmt: `${translation.memoryType}`, ...(asks ? completionOf(unit, asked) : {}), ...changes };
 }
 
 /** Causes that mean that the device may not ask at all. */
 const unsupported = (cause: number): boolean => cause >= 256 && cause <= 260;
 
-function placeOf({ translation }: RiscvUnit, answer: UnitAnswer): Fields {
-  const page = addressOf(translation.frame).toString(16);
-  if (translation.inMemory) return { mrif: translation.files.fileAddress.toString(16), nid: translation.files.noticeId.toString(16), notice: page };
-  return answer.kind === 'address' ? { pa: answer.address.toString(16), sz: answer.pageSize.toString(16) } : {};
+/**
+ * In the way of the recorded model where the specification leaves a choice: a NAPOT page is said to be one page, and with T2GPA a
+ * translation request is told the physical address (`fillats=0`), of which ours is asked beside the guest's that it answers.
+ */
+function placeOf({ translation }: RiscvUnit, answer: UnitAnswer, { request }: RiscvAsked): Fields {
+  const page = addressOf(translation.frame);
+  if (translation.inMemory) return { mrif: translation.files.fileAddress.toString(16), nid: translation.files.noticeId.toString(16), notice: page.toString(16) };
+  if (answer.kind !== 'address') return {};
+  const givesGuestAddress = request.addressType === 'translation-request' && translation.device.has(CONTROL.t2gpa);
+  const address = givesGuestAddress ? page | (request.address & 0xfffn) : answer.address;
+  return { pa: address.toString(16), sz: (answer.pageSize === NAPOT ? 4096n : answer.pageSize).toString(16) };
 }
 
+const NAPOT = 1n << 16n;
+
 function completionOf({ translation }: RiscvUnit, { request, cxl }: RiscvAsked): Fields {
-  const { allowed, dirty, inMemory, interruptFile, memoryType } = translation;
+  const { allowed, dirty, inMemory, interruptFile, memoryType, device } = translation;
   const read = (allowed & ENTRY.read) !== 0;
   const perm = `${read ? 'r' : '-'}${(allowed & ENTRY.write) !== 0 && dirty ? 'w' : '-'}${read && (allowed & ENTRY.execute) !== 0 ? 'x' : '-'}`;
   const bit = (on: boolean): string => (on ? '1' : '0');
-  return { perm, u: bit(inMemory), priv: bit(request.pasid !== undefined && request.privileged), g: bit(translation.global && request.pasid !== undefined), cxl: bit(cxl && (memoryType !== 0 || interruptFile)) };
+  return { perm, u: bit(inMemory), priv: bit(request.pasid !== undefined && request.privileged), g: bit(translation.global && request.pasid !== undefined), cxl: bit(cxl && (memoryType !== 0 || interruptFile || device.has(CONTROL.t2gpa))) };
 }
 
 /** CAUSE:TTYP:PV:PID:PRIV:DID:IOTVAL:IOTVAL2 */
 function record(cause: number, { addressType, access, execute, pasid, privileged, requesterId, address }: UnitRequest, value: bigint): string {
   const translated = addressType === 'translated';
   const executes = execute && access === 'read' && (!translated || pasid !== undefined);
-  const type = (access !== 'read' ? TRANSACTION.write : executes ? TRANSACTION.execute : TRANSACTION.read) + (translated ? TRANSACTION.translated : 0);
+  const type = addressType === 'translation-request' ? TRANSACTION.translationRequest : (access !== 'read' ? TRANSACTION.write : executes ? TRANSACTION.execute : TRANSACTION.read) + (translated ? TRANSACTION.translated : 0);
   const process = pasid === undefined ? '0:0:0' : `1:${pasid.toString(16)}:${privileged ? 1 : 0}`;
   return `${cause}:${type}:${process}:${requesterId.toString(16)}:${address.toString(16)}:${value.toString(16)}`;
 }

@@ -28,8 +28,14 @@ describe.skipIf(!present)('VTD-30, GEN-02: vectors', () => {
     expect(unknown).toBe(0);
   });
 
+  it('RVI 4: the reference model of the RISC-V IOMMU', () => {
+    const { agree, differ, unknown, notCovered, differences } = runVectors(`${VECTORS}/riscv`);
+    expect(differences.filter((line) => line.includes('nobody knows why'))).toEqual([]);
+    expect({ agree, differ, unknown, notCovered }).toEqual({ agree: 31_595, differ: 363, unknown: 0, notCovered: 0 });
+  });
+
   it('architectures without a runner are not covered', () => {
-    expect(runVectors(`${VECTORS}/riscv`)).toMatchObject({ agree: 0, differ: 0 });
-    expect(runVectors(`${VECTORS}/riscv`).notCovered).toBeGreaterThan(0);
+    expect(runVectors(`${VECTORS}/smmuv3`)).toMatchObject({ agree: 0, differ: 0 });
+    expect(runVectors(`${VECTORS}/smmuv3`).notCovered).toBeGreaterThan(0);
   });
 });

@@ -18,7 +18,7 @@ interface Driver {
   readonly granules: readonly bigint[];
   /** Release from which unmaps may be flushed later (DOM-28). */
   readonly deferredFlushSince: number;
-  /** Interrupts are isolated by the interrupt controller (an ITS, an IMSIC), not by the IOMMU. */
+  /** Interrupts are isolated by the interrupt controller (an ITS), not by the IOMMU. */
   readonly isolatedMsi: boolean;
   /** Release (major * 1000 + minor) with a static blocked domain. */
   readonly blockedDomainSince: number;
@@ -37,7 +37,6 @@ const ALL_FROM_4_KIB = (1n << 64n) - 4096n;
 const DRIVERS: Readonly<Partial<Record<IommuArchitectureName, Driver>>> = {
   smmuv3: { addressWidth: 48, granules: [bytes(12, 21, 30), bytes(14, 25), bytes(16, 29)], deferredFlushSince: 0, isolatedMsi: true, blockedDomainSince: 6012, splitsLeavesUntil: 6013 },
   'virtio-iommu': { addressWidth: 39, granules: [ALL_FROM_4_KIB], deferredFlushSince: 6009, isolatedMsi: false, blockedDomainSince: Infinity, splitsLeavesUntil: 0, finishesDomainsAtAttachUntil: 6015 },
-  'riscv-iommu': { addressWidth: 48, granules: [bytes(12, 21, 30)], deferredFlushSince: 0, isolatedMsi: true, blockedDomainSince: 6013, splitsLeavesUntil: 0 },
 };
 
 export function kernelOnlyUnit(description: IommuDescription, memory: PhysicalMemory, profile: DriverProfile, notModelled: string): IommuUnit {

@@ -54,8 +54,9 @@ export class DeviceDirectory {
   readonly msiMask = [0, 0];
   readonly msiPattern = [0, 0];
 
+  /** Bits of device ID that each level indexes, the last first. */
+  readonly indexBits: readonly number[];
   private readonly contextBytes: number;
-  private readonly indexBits: readonly number[];
 
   constructor(
     private readonly tables: TableMemory,

@@ -17,6 +17,7 @@ export interface FirstStageNeed extends SecondStageNeed {
   readonly userPages: boolean;
 }
 
+const WRITTEN = ENTRY.write | ENTRY.dirty;
 const EVERYTHING = ENTRY.read | ENTRY.write | ENTRY.execute;
 /** Frames that 64-bit addresses reach. */
 const ALL_FRAMES = 2 ** 52;
@@ -47,7 +48,7 @@ export class FirstStage {
   /** @param mode undefined = Bare @returns one of WALK */
   walk(mode: PagingMode | undefined, root: number, device: DeviceDirectory, address: bigint, need: FirstStageNeed, sink: TraceSink | null): number {
     const frame = frameOf(address);
-    this.global = false;
+    this.global = mode === undefined;
     if (mode === undefined) return this.bare(frame);
     if (!isCanonical(mode, frame)) return WALK.pageFault;
     const big = device.has(CONTROL.sbe);
@@ -94,10 +95,10 @@ export class FirstStage {
     this.memoryType = memoryTypeOf(high);
   }
 
-  /** F6: who may set accessed and dirty bits, and whether the second stage lets the table be written. */
+  /** F6: who may set accessed and dirty bits, and whether the second stage lets the table be written: a write needs W and D there. */
   private updateFlaw(missing: number, device: DeviceDirectory): number {
     if (!device.has(CONTROL.sade)) return (missing & ENTRY.accessed) !== 0 ? FLAW.notAccessed : FLAW.notDirty;
-    return (this.secondStage.leaf & ENTRY.write) === 0 ? FLAW.tableReadOnly : FLAW.none;
+    return (this.secondStage.leaf & WRITTEN) === WRITTEN ? FLAW.none : FLAW.tableReadOnly;
   }
 
   private guestPageFault(table: number, at: number, writes: boolean): number {

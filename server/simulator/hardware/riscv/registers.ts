@@ -19,6 +19,7 @@ export class RiscvRegisters {
   bigEndian = false;
   /** fctl.GXL: second stage of 32-bit guests. */
   gxl = false;
+  /** The first that an access touches decides. */
   memoryFaults: readonly MemoryFault[] = [];
 
   /** ddtp.MODE, one of DIRECTORY. */

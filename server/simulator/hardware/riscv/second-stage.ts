@@ -18,6 +18,7 @@ export const IMPLICIT = { no: 0, processDirectory: 1, pageTable: 2 } as const;
 
 /** Bits of guest physical address where the first stage is a 32-bit one (SXL). */
 const NARROW_GUEST_FRAMES = 2 ** (34 - 12);
+const PHYSICAL_PAGES = 2 ** 44;
 const EVERYTHING = ENTRY.read | ENTRY.write | ENTRY.execute;
 
 export interface SecondStageNeed {
@@ -79,8 +80,9 @@ export class SecondStage {
     }
   }
 
+  /** Page numbers of physical memory have 44 bits, also where nobody translates. */
   private bare(frame: number): number {
-    this.frame = frame;
+    this.frame = frame % PHYSICAL_PAGES;
     this.shift = this.choices.bareSecondShift;
     this.leaf = EVERYTHING | ENTRY.dirty;
     this.memoryType = 0;

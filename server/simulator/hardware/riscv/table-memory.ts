@@ -57,9 +57,9 @@ export class TableMemory {
     const start = addressOf(frame, offset);
     const last = start + BigInt(size - 1);
     const touched = (fault: MemoryFault): boolean => fault.first <= last && start <= fault.last;
-    const found = this.registers.memoryFaults.filter(touched);
-    if (found.length === 0) return LOADED;
-    return found.some(({ kind }) => kind === 'violation') ? VIOLATION : CORRUPTION;
+    const found = this.registers.memoryFaults.find(touched);
+    if (found === undefined) return LOADED;
+    return found.kind === 'violation' ? VIOLATION : CORRUPTION;
   }
 }
 

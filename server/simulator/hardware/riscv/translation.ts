@@ -31,7 +31,7 @@ export class Translation {
   guestFrame = 0;
   /** log2 of the bytes around the address that are translated alike. */
   shift = 12;
-  /** ENTRY.read, write and execute that all stages agree to. */
+  /** ENTRY.read, write and execute that all stages agree to; a translation request is told of `execute` only if it asked for that. */
   allowed = 0;
   /** A page may be written without another walk: D is set in all stages. */
   dirty = false;
@@ -136,18 +136,18 @@ export class Translation {
   }
 
   /** Steps T12 to T15. @param mode undefined = Bare */
-  private twoStages({ address }: UnitRequest, mode: PagingMode | undefined, root: number, sink: TraceSink | null): number {
+  private twoStages(request: UnitRequest, mode: PagingMode | undefined, root: number, sink: TraceSink | null): number {
     const { firstStage, secondStage, device, files, need } = this;
-    const walked = firstStage.walk(mode, root, device, address, need, sink);
+    const walked = firstStage.walk(mode, root, device, request.address, need, sink);
     if (walked !== WALK.done) return this.firstStageCause(walked);
     this.guestFrame = firstStage.frame;
     if (device.msiTranslated && files.contains(device, firstStage.frame)) return this.toInterruptFile(sink);
     const ended = secondStage.walk(device, firstStage.frame, need, IMPLICIT.no, sink);
-    if (ended !== WALK.done) return ended === WALK.pageFault ? this.guestPageFault(firstStage.frame, lowHalf(address) & 0xfff, 0n) : this.tableCause(ended);
+    if (ended !== WALK.done) return ended === WALK.pageFault ? this.guestPageFault(firstStage.frame, lowHalf(request.address) & 0xfff, 0n) : this.tableCause(ended);
     this.frame = secondStage.frame;
     this.shift = Math.min(firstStage.shift, secondStage.shift);
     if (device.msiTranslated) this.stayOffFiles();
-    this.allowed = firstStage.leaf & secondStage.leaf & ALL;
+    this.allowed = firstStage.leaf & secondStage.leaf & (need.checked || request.execute ? ALL : ENTRY.read | ENTRY.write);
     this.dirty = (firstStage.leaf & secondStage.leaf & ENTRY.dirty) !== 0;
     this.global = firstStage.global;
     this.memoryType = firstStage.memoryType !== 0 ? firstStage.memoryType : secondStage.memoryType;
@@ -187,8 +187,11 @@ export class Translation {
     return 0;
   }
 
-  /** A large page that has interrupt files in it is translated in smaller parts. */
+  /** A large page that has interrupt files in it is translated in smaller parts: as a leaf of a lower level would be. */
   private stayOffFiles(): void {
-    while (this.shift > 12 && this.files.touches(this.device, this.firstStage.frame, 2 ** (this.shift - 12))) this.shift--;
+    while (this.shift > 12 && this.files.touches(this.device, this.firstStage.frame, 2 ** (this.shift - 12))) this.shift = lowerLeaf(this.shift);
   }
 }
+
+/** log2 of the largest leaf that is smaller. */
+const lowerLeaf = (shift: number): number => Math.max(12, shift - 1 - ((shift - 13) % 9));

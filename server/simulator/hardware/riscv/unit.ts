@@ -112,8 +112,8 @@ export class RiscvUnit implements IommuUnit, TableWalker {
   private refused(request: UnitRequest, cause: number): UnitAnswer {
     const { device, faultValue } = this.translation;
     const { toTranslationRequest, recordedDespiteDtf } = causeOf(cause);
-    // Translation requests are answered and never recorded.
-    if (request.addressType === 'translation-request') return toTranslationRequest === 'no-access' ? NOTHING : riscvFault(cause, false, faultValue);
+    // A page that is not there is an answer to a translation request, and nothing to record.
+    if (request.addressType === 'translation-request' && toTranslationRequest === 'no-access') return NOTHING;
     return riscvFault(cause, recordedDespiteDtf || !device.has(CONTROL.dtf), faultValue);
   }
 
@@ -124,11 +124,10 @@ export class RiscvUnit implements IommuUnit, TableWalker {
   }
 
   report(fault: UnitFault, request: UnitRequest, sink: TraceSink): void {
-    const unrecorded = request.addressType === 'translation-request' ? '; not recorded, because a translation request is answered instead' : '; not recorded, because the device context disables it';
     const where = fault.value !== undefined && fault.value !== 0n ? `, guest physical address ${hex(fault.value & ~3n)}` : '';
     sink.push({
       kind: 'fault', floor: 'hardware', subject: this.description.id, verdict: 'fault', code: fault.code, name: fault.name, rules: ['RVI 4.9'],
-      text: `cause ${fault.code}: ${fault.name}${where}${fault.recorded ? '' : unrecorded}`,
+      text: `cause ${fault.code}: ${fault.name}${where}${fault.recorded ? '' : '; not recorded, because the device context disables it'}`,
       messages: this.faultMessages(fault, request),
     });
   }
