@@ -76,7 +76,7 @@ export const TRANSACTION = { execute: 1, read: 2, write: 3, translated: 4, trans
 /** @param value iotval2 of the record */
 export const riscvFault = (code: number, recorded: boolean, value: bigint): UnitFault => ({ kind: 'fault', code, name: causeOf(code).text, recorded, value });
 
-/** The line of Linux's driver (RVI 5), without the name of the device that the unit is. The record's queue is read whole: one line for each. */
+/** The line of Linux's driver (RVI 5), which bears the name of its platform driver; it is printed for each record of the fault queue. */
 export function faultLine(unit: string, fault: UnitFault, deviceId: number, address: bigint): string {
-  return `riscv-iommu ${unit}: Fault ${fault.code} devid: 0x${deviceId.toString(16)} iotval: ${address.toString(16)} iotval2: ${(fault.value ?? 0n).toString(16)}`;
+  return `riscv,iommu ${unit}: Fault ${fault.code} devid: 0x${deviceId.toString(16)} iotval: ${address.toString(16)} iotval2: ${(fault.value ?? 0n).toString(16)}`;
 }
