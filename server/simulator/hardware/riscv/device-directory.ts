@@ -70,15 +70,21 @@ export class DeviceDirectory {
     this.indexBits = capabilities.msiFlat ? EXTENDED_INDEX_BITS : BASE_INDEX_BITS;
   }
 
+  /** Step T4 of RVI 4.2: the levels that ddtp asks for do not index all bits of the ID. */
+  isTooWide(deviceId: number): boolean {
+    const top = this.registers.directoryMode - DIRECTORY.oneLevel;
+    const bits = top === 2 ? DEVICE_ID_BITS : top === 1 ? this.indexBits[0]! + this.indexBits[1]! : this.indexBits[0]!;
+    return deviceId >= 2 ** bits;
+  }
+
   has(bit: number): boolean {
     return (this.control & bit) !== 0;
   }
 
-  /** @returns 0 or a cause; `control` is that of a context only when the cause is 0 */
+  /** @param deviceId not too wide @returns 0 or a cause; `control` is that of a context only when the cause is 0 */
   find(deviceId: number, sink: TraceSink | null): number {
     this.control = 0;
     const top = this.registers.directoryMode - DIRECTORY.oneLevel;
-    if (this.isTooWide(deviceId, top)) return CAUSE.disallowed;
     let table = this.registers.directory;
     for (let level = top; level > 0; level--) {
       const index = this.indexOf(deviceId, level);
@@ -89,12 +95,6 @@ export class DeviceDirectory {
       table = frameOfPpn(this.tables.halves[0]!, this.tables.halves[1]!);
     }
     return this.readContext(table, this.indexOf(deviceId, 0), deviceId, sink);
-  }
-
-  /** Step T4 of RVI 4.2. */
-  private isTooWide(deviceId: number, top: number): boolean {
-    const bits = top === 2 ? DEVICE_ID_BITS : top === 1 ? this.indexBits[0]! + this.indexBits[1]! : this.indexBits[0]!;
-    return deviceId >= 2 ** bits;
   }
 
   private indexOf(deviceId: number, level: number): number {

@@ -7,7 +7,7 @@ import type { RiscvChoices } from './capabilities.js';
 import { CONTROL, type DeviceDirectory } from './device-directory.js';
 import { firstStageLayout } from './layouts.js';
 import { indexIn, type PagingMode } from './modes.js';
-import { alignmentFlaw, bitsToSet, ENTRY, type EntryRules, FLAW, FLAW_TEXT, frameOfPpn, isLeaf, leafShift, memoryTypeOf, missingPermission, targetOf } from './page-entry.js';
+import { alignmentFlaw, bitsToSet, ENTRY, type EntryRules, FLAW, frameOfPpn, isLeaf, leafShift, memoryTypeOf, missingPermission, noteOf, targetOf } from './page-entry.js';
 import { IMPLICIT, IMPLICIT_READ, WALK, type SecondStage, type SecondStageNeed } from './second-stage.js';
 import { CORRUPTION, LOADED, type TableMemory } from './table-memory.js';
 
@@ -32,6 +32,8 @@ export class FirstStage {
   leaf = 0;
   memoryType = 0;
   global = false;
+  /** The last walk did not begin: the address has bits that the mode does not translate. */
+  outOfRange = false;
   /** After a guest page fault: the guest physical address of the entry, and whether it was to be written. */
   faultFrame = 0;
   faultOffset = 0;
@@ -49,8 +51,9 @@ export class FirstStage {
   walk(mode: PagingMode | undefined, root: number, device: DeviceDirectory, address: bigint, need: FirstStageNeed, sink: TraceSink | null): number {
     const frame = frameOf(address);
     this.global = mode === undefined;
+    this.outOfRange = mode !== undefined && !isCanonical(mode, frame);
+    if (this.outOfRange) return WALK.pageFault;
     if (mode === undefined) return this.bare(frame);
-    if (!isCanonical(mode, frame)) return WALK.pageFault;
     const big = device.has(CONTROL.sbe);
     let table = root;
     for (let level = mode.levels - 1; ; level--) {
@@ -67,7 +70,7 @@ export class FirstStage {
       if (leaf && flaw === FLAW.none) flaw = leafFlaw(low, high, mode.frames[level]!, need);
       const missing = leaf && flaw === FLAW.none ? bitsToSet(low, (need.bits & ENTRY.write) !== 0) : 0;
       if (missing !== 0) flaw = this.updateFlaw(missing, device);
-      if (sink !== null) this.trace(sink, mode, level, page, at, [low, high], leaf, flaw);
+      if (sink !== null) this.trace(sink, mode, level, page, at, [low, high], leaf, flaw, missing);
       if (flaw === FLAW.tableReadOnly) return this.guestPageFault(table, at, true);
       if (flaw !== FLAW.none) return WALK.pageFault;
       if ((low & ENTRY.global) !== 0) this.global = true;
@@ -110,15 +113,14 @@ export class FirstStage {
 
   private unreadable(sink: TraceSink | null, mode: PagingMode, level: number, page: number, at: number, loaded: number): number {
     const note = loaded === CORRUPTION ? 'the data is poisoned' : 'nothing may be read at this address';
-    sink?.push(new EntryRead(this.unit, firstStageLayout(mode, level), page, at, at / mode.entryBytes, [], 'fault', note, ['RVI 4.6']));
+    sink?.push(new EntryRead(this.unit, firstStageLayout(mode, level, false), page, at, at / mode.entryBytes, [], 'fault', note, ['RVI 4.6']));
     return loaded === CORRUPTION ? WALK.corruption : WALK.accessFault;
   }
 
-  private trace(sink: TraceSink, mode: PagingMode, level: number, page: number, at: number, halves: readonly number[], leaf: boolean, flaw: number): void {
-    const note = flaw !== FLAW.none ? FLAW_TEXT[flaw]! : leaf ? 'maps a page' : 'points to the next table';
+  private trace(sink: TraceSink, mode: PagingMode, level: number, page: number, at: number, halves: readonly number[], leaf: boolean, flaw: number, set: number): void {
     const verdict = flaw !== FLAW.none ? 'fault' : leaf ? 'done' : 'continue';
     const allowed = leaf ? (halves[0]! >>> 1) & 3 : undefined;
-    sink.push(new EntryRead(this.unit, firstStageLayout(mode, level), page, at, at / mode.entryBytes, halves, verdict, note, ['RVI 4.6'], allowed));
+    sink.push(new EntryRead(this.unit, firstStageLayout(mode, level, leaf), page, at, at / mode.entryBytes, halves, verdict, noteOf(flaw, leaf, set), ['RVI 4.6'], allowed));
   }
 }
 

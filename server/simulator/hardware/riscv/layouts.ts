@@ -9,7 +9,7 @@ const plain = (name: string, bit: number, width: number): FieldLayout => ({ name
 
 const pointerLayout = (entry: string, level: number): EntryLayout => ({ entry, level, stage: 'device', fields: [flag('V', 0, 'valid', 'not valid'), page('PPN', 10, 44)] });
 
-/** By level; contexts are level 0. */
+/** By level, 1 and 2: contexts take the place of level 0. */
 export const DIRECTORY_ENTRY: readonly EntryLayout[] = [0, 1, 2].map((level) => pointerLayout('device directory entry', level));
 export const PROCESS_ENTRY: readonly EntryLayout[] = [0, 1, 2].map((level) => pointerLayout('process directory entry', level));
 
@@ -35,9 +35,9 @@ const BASE_FIELDS: readonly FieldLayout[] = [
   { name: 'fsc.MODE', bit: 252, width: 4, meaning: { ...FIRST_STAGE_MODES, 1: 'PD8', 2: 'PD17', 3: 'PD20' } },
 ];
 
-export const BASE_DEVICE_CONTEXT: EntryLayout = { entry: 'device context', stage: 'device', level: 0, fields: BASE_FIELDS };
+export const BASE_DEVICE_CONTEXT: EntryLayout = { entry: 'device context', stage: 'device', fields: BASE_FIELDS };
 export const EXTENDED_DEVICE_CONTEXT: EntryLayout = {
-  entry: 'device context', stage: 'device', level: 0,
+  entry: 'device context', stage: 'device',
   fields: [
     ...BASE_FIELDS,
     page('msiptp.PPN', 256, 44),
@@ -48,7 +48,7 @@ export const EXTENDED_DEVICE_CONTEXT: EntryLayout = {
 };
 
 export const PROCESS_CONTEXT: EntryLayout = {
-  entry: 'process context', stage: 'device', level: 0,
+  entry: 'process context', stage: 'device',
   fields: [
     flag('V', 0, 'valid', 'not valid'),
     flag('ENS', 1, 'privileged requests allowed', 'no privileged requests'),
@@ -71,10 +71,16 @@ export const MSI_ENTRY: EntryLayout = {
   ],
 };
 
-function pageEntry(mode: PagingMode, level: number, stage: 'stage 1' | 'stage 2'): EntryLayout {
-  const wide = mode.entryBytes === 8;
+type PageStage = 'stage 1' | 'stage 2';
+
+/** What a pointer to a table has; also how an entry without V is shown. */
+function pointerEntry(mode: PagingMode, level: number, stage: PageStage): EntryLayout {
+  return { entry: `${mode.name} PTE`, level, stage, fields: [flag('V', 0, 'valid', 'not valid'), { name: 'XWR', bit: 1, width: 3, meaning: { 0: 'points to a table' } }, page('PPN', 10, pageNumberBits(mode))] };
+}
+
+function leafEntry(mode: PagingMode, level: number, stage: PageStage): EntryLayout {
   return {
-    entry: `${mode.name} level ${level} entry`, level, stage,
+    entry: `${mode.name} PTE`, level, stage,
     fields: [
       flag('V', 0, 'valid', 'not valid'),
       flag('R', 1, 'readable', 'not readable'),
@@ -84,22 +90,26 @@ function pageEntry(mode: PagingMode, level: number, stage: 'stage 1' | 'stage 2'
       flag('G', 5, 'global', 'not global'),
       flag('A', 6, 'accessed', 'not accessed'),
       flag('D', 7, 'dirty', 'clean'),
-      page('PPN', 10, wide ? 44 : 22),
-      ...(wide ? [
+      page('PPN', 10, pageNumberBits(mode)),
+      ...(mode.entryBytes === 8 ? [
         { name: 'PBMT', bit: 61, width: 2, meaning: { 0: 'PMA', 1: 'non-cacheable', 2: 'I/O', 3: 'reserved' } },
-        flag('N', 63, 'one of 16 pages, 64 KiB', 'a page or table by itself'),
+        flag('N', 63, 'part of 64 KiB that are mapped together', 'a page by itself'),
       ] : []),
     ],
   };
 }
 
-const LAYOUTS = new Map<PagingMode, readonly EntryLayout[]>();
+const pageNumberBits = ({ entryBytes }: PagingMode): number => (entryBytes === 8 ? 44 : 22);
 
-function layoutOf(mode: PagingMode, level: number, stage: 'stage 1' | 'stage 2'): EntryLayout {
+/** Both kinds, by level. */
+type PageLayouts = readonly { readonly pointer: EntryLayout; readonly leaf: EntryLayout }[];
+const LAYOUTS = new Map<PagingMode, PageLayouts>();
+
+function layoutOf(mode: PagingMode, level: number, stage: PageStage, leaf: boolean): EntryLayout {
   let layouts = LAYOUTS.get(mode);
-  if (layouts === undefined) LAYOUTS.set(mode, (layouts = mode.shifts.map((_, each) => pageEntry(mode, each, stage))));
-  return layouts[level]!;
+  if (layouts === undefined) LAYOUTS.set(mode, (layouts = mode.shifts.map((_, each) => ({ pointer: pointerEntry(mode, each, stage), leaf: leafEntry(mode, each, stage) }))));
+  return leaf ? layouts[level]!.leaf : layouts[level]!.pointer;
 }
 
-export const firstStageLayout = (mode: PagingMode, level: number): EntryLayout => layoutOf(mode, level, 'stage 1');
-export const secondStageLayout = (mode: PagingMode, level: number): EntryLayout => layoutOf(mode, level, 'stage 2');
+export const firstStageLayout = (mode: PagingMode, level: number, leaf: boolean): EntryLayout => layoutOf(mode, level, 'stage 1', leaf);
+export const secondStageLayout = (mode: PagingMode, level: number, leaf: boolean): EntryLayout => layoutOf(mode, level, 'stage 2', leaf);

@@ -27,13 +27,13 @@ export const frameOfPpn = (low: number, high: number): number => (high & PPN_HIG
 /** Memory type of a leaf: 0 PMA, 1 NC, 2 IO. */
 export const memoryTypeOf = (high: number): number => (high >>> 29) & 3;
 
-/** Why an entry ends a walk; the text is in `FLAW_TEXT`. */
+/** Why an entry ends a walk; the words are in `FLAW_TEXT`. */
 export const FLAW = {
   none: 0, invalid: 1, writeOnly: 2, reserved: 3, memoryType: 4, napot: 5, pointerBits: 6, tooDeep: 7, noRead: 8, noWrite: 9, noExecute: 10, supervisorOnly: 11,
   userPage: 12, misaligned: 13, notAccessed: 14, notDirty: 15, tableReadOnly: 16,
 } as const;
 
-export const FLAW_TEXT: readonly string[] = [
+const FLAW_TEXT: readonly string[] = [
   '', 'V is clear: nothing is mapped here', 'W without R is reserved', 'a reserved bit is set', 'this memory type is reserved', 'this NAPOT encoding is reserved',
   'points to a table, and A, D, U or PBMT is set', 'points to a table below the last level', 'R is clear: no reading here', 'W is clear: no writing here',
   'X is clear: no execution here', 'U is clear: privileged requests only', 'U is set: not for privileged requests', 'the superpage is not aligned to its size',
@@ -86,6 +86,14 @@ export function alignmentFlaw(low: number, high: number, frames: number): number
 export function bitsToSet(low: number, writes: boolean): number {
   const wanted = writes && (low & ENTRY.write) !== 0 ? ENTRY.accessed | ENTRY.dirty : ENTRY.accessed;
   return wanted & ~low;
+}
+
+/** What follows from an entry, in words. @param set bits that the unit sets in it */
+export function noteOf(flaw: number, leaf: boolean, set: number): string {
+  if (flaw !== FLAW.none) return FLAW_TEXT[flaw]!;
+  if (!leaf) return 'points to the next table';
+  if (set === 0) return 'maps a page';
+  return `maps a page; the unit sets ${(set & ENTRY.dirty) === 0 ? 'A' : (set & ENTRY.accessed) === 0 ? 'D' : 'A and D'}`;
 }
 
 /** log2 of the bytes that the leaf maps. @param shift of its level */

@@ -6,7 +6,7 @@ import type { RiscvChoices } from './capabilities.js';
 import { CONTROL, type DeviceDirectory } from './device-directory.js';
 import { secondStageLayout } from './layouts.js';
 import { indexIn, type PagingMode } from './modes.js';
-import { alignmentFlaw, bitsToSet, ENTRY, type EntryRules, FLAW, FLAW_TEXT, frameOfPpn, isLeaf, leafShift, memoryTypeOf, missingPermission, targetOf } from './page-entry.js';
+import { alignmentFlaw, bitsToSet, ENTRY, type EntryRules, FLAW, frameOfPpn, isLeaf, leafShift, memoryTypeOf, missingPermission, noteOf, targetOf } from './page-entry.js';
 import type { RiscvRegisters } from './registers.js';
 import { CORRUPTION, LOADED, type TableMemory } from './table-memory.js';
 
@@ -39,6 +39,8 @@ export class SecondStage {
   /** ENTRY.read, write, execute and dirty of the leaf. */
   leaf = 0;
   memoryType = 0;
+  /** The last walk did not begin: the guest's address has bits that the mode does not translate. */
+  outOfRange = false;
   private readonly addressLimits = new Map<PagingMode, number>();
 
   constructor(
@@ -52,8 +54,9 @@ export class SecondStage {
   /** @param frame of the guest @param implicit of IMPLICIT @returns one of WALK */
   walk(device: DeviceDirectory, frame: number, need: SecondStageNeed, implicit: number, sink: TraceSink | null): number {
     const mode = device.secondStage;
+    this.outOfRange = mode !== undefined && (frame >= this.limitOf(mode) || (device.has(CONTROL.sxl) && frame >= NARROW_GUEST_FRAMES));
+    if (this.outOfRange) return WALK.pageFault;
     if (mode === undefined) return this.bare(frame);
-    if (frame >= this.limitOf(mode) || (device.has(CONTROL.sxl) && frame >= NARROW_GUEST_FRAMES)) return WALK.pageFault;
     const big = this.registers.bigEndian;
     let table = device.secondRoot;
     for (let level = mode.levels - 1; ; level--) {
@@ -69,7 +72,7 @@ export class SecondStage {
       if (leaf && flaw === FLAW.none) flaw = this.leafFlaw(low, high, mode.frames[level]!, need);
       const missing = leaf && flaw === FLAW.none ? this.toSet(low, need, implicit, device) : 0;
       if (missing !== 0 && !device.has(CONTROL.gade)) flaw = (missing & ENTRY.accessed) !== 0 ? FLAW.notAccessed : FLAW.notDirty;
-      if (sink !== null) this.trace(sink, mode, level, page, at, [low, high], leaf, flaw);
+      if (sink !== null) this.trace(sink, mode, level, page, at, [low, high], leaf, flaw, missing);
       if (flaw !== FLAW.none) return WALK.pageFault;
       if (leaf) {
         if (missing !== 0) this.tables.setBits(page, at & 0xfff, mode.entryBytes, big, missing);
@@ -116,14 +119,13 @@ export class SecondStage {
 
   private unreadable(sink: TraceSink | null, mode: PagingMode, level: number, page: number, at: number, loaded: number): number {
     const note = loaded === CORRUPTION ? 'the data is poisoned' : 'nothing may be read at this address';
-    sink?.push(new EntryRead(this.unit, secondStageLayout(mode, level), page, at & 0xfff, at / mode.entryBytes, [], 'fault', note, ['RVI 4.7']));
+    sink?.push(new EntryRead(this.unit, secondStageLayout(mode, level, false), page, at & 0xfff, at / mode.entryBytes, [], 'fault', note, ['RVI 4.7']));
     return loaded === CORRUPTION ? WALK.corruption : WALK.accessFault;
   }
 
-  private trace(sink: TraceSink, mode: PagingMode, level: number, page: number, at: number, halves: readonly number[], leaf: boolean, flaw: number): void {
-    const note = flaw !== FLAW.none ? FLAW_TEXT[flaw]! : leaf ? 'maps a page' : 'points to the next table';
+  private trace(sink: TraceSink, mode: PagingMode, level: number, page: number, at: number, halves: readonly number[], leaf: boolean, flaw: number, set: number): void {
     const verdict = flaw !== FLAW.none ? 'fault' : leaf ? 'done' : 'continue';
     const allowed = leaf ? (halves[0]! >>> 1) & 3 : undefined;
-    sink.push(new EntryRead(this.unit, secondStageLayout(mode, level), page, at & 0xfff, at / mode.entryBytes, halves, verdict, note, ['RVI 4.7'], allowed));
+    sink.push(new EntryRead(this.unit, secondStageLayout(mode, level, leaf), page, at & 0xfff, at / mode.entryBytes, halves, verdict, noteOf(flaw, leaf, set), ['RVI 4.7'], allowed));
   }
 }

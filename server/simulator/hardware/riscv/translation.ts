@@ -44,6 +44,8 @@ export class Translation {
   inMemory = false;
   /** iotval2 of the fault record. */
   faultValue = 0n;
+  /** Why there is a fault, where no entry that was read says it; else empty. */
+  why = '';
 
   readonly device: DeviceDirectory;
   readonly files: InterruptFiles;
@@ -75,10 +77,12 @@ export class Translation {
     const { directoryMode } = this.registers;
     if (directoryMode === DIRECTORY.off) return CAUSE.off; // T1
     const untranslated = request.addressType === 'untranslated';
-    if (directoryMode === DIRECTORY.bare) return untranslated ? this.direct(request.address) : CAUSE.disallowed; // T2
-    const found = this.device.find(request.requesterId, sink); // T3 to T5
+    if (directoryMode === DIRECTORY.bare) return untranslated ? this.direct(request.address) : this.disallow('nothing is translated while ddtp is Bare'); // T2
+    if (this.device.isTooWide(request.requesterId)) return this.disallow('the device ID is wider than the device directory'); // T3, T4
+    const found = this.device.find(request.requesterId, sink); // T5
     if (found !== 0) return found;
-    if (!this.isAllowed(request, untranslated)) return CAUSE.disallowed; // T6
+    const why = this.reasonAgainst(request, untranslated);
+    if (why !== null) return this.disallow(why); // T6
     if (request.addressType !== 'translated') return this.locate(request, sink);
     return this.device.has(CONTROL.t2gpa) ? this.twoStages(request, undefined, 0, sink) : this.direct(request.address); // T7, T8
   }
@@ -97,17 +101,23 @@ export class Translation {
     need.userPages = false;
     this.causes = (need.bits & ENTRY.execute) !== 0 ? EXECUTE_CAUSES : reads ? READ_CAUSES : WRITE_CAUSES;
     this.faultValue = 0n;
+    this.why = '';
     this.interruptFile = false;
     this.inMemory = false;
     this.device.control = 0;
   }
 
-  private isAllowed({ pasid }: UnitRequest, untranslated: boolean): boolean {
+  private reasonAgainst({ pasid }: UnitRequest, untranslated: boolean): string | null {
     const { device } = this;
-    if (!untranslated && !device.has(CONTROL.ats)) return false;
-    if (pasid === undefined) return true;
-    if (!device.has(CONTROL.pdtv)) return false;
-    return device.processLevels === 0 || pasid < 2 ** PROCESS_BITS[device.processLevels]!;
+    if (!untranslated && !device.has(CONTROL.ats)) return 'EN_ATS of the device context is clear';
+    if (pasid === undefined) return null;
+    if (!device.has(CONTROL.pdtv)) return 'the device context has no process directory for requests with PASID';
+    return device.processLevels === 0 || pasid < 2 ** PROCESS_BITS[device.processLevels]! ? null : 'the PASID is wider than the process directory';
+  }
+
+  private disallow(why: string): number {
+    this.why = why;
+    return CAUSE.disallowed;
   }
 
   /** The address is used as it is. */
@@ -130,7 +140,7 @@ export class Translation {
     const cause = processes.find(device, pasid, sink);
     if (cause === GUEST_PAGE_FAULT) return this.guestPageFault(processes.faultFrame, processes.faultOffset, IMPLICIT_ACCESS);
     if (cause !== 0) return cause;
-    if (this.need.privileged && (processes.attributes & PROCESS.ens) === 0) return CAUSE.disallowed;
+    if (this.need.privileged && (processes.attributes & PROCESS.ens) === 0) return this.disallow('ENS of the process context is clear, and the request is privileged');
     this.need.userPages = (processes.attributes & PROCESS.sum) !== 0;
     return this.twoStages(request, processes.firstStage, processes.root, sink);
   }
@@ -156,7 +166,10 @@ export class Translation {
 
   private firstStageCause(walked: number): number {
     const { firstStage } = this;
-    if (walked === WALK.pageFault) return this.causes.page;
+    if (walked === WALK.pageFault) {
+      if (firstStage.outOfRange) this.why = 'the address has bits that the first stage does not translate';
+      return this.causes.page;
+    }
     if (walked !== WALK.guestPageFault) return this.tableCause(walked);
     return this.guestPageFault(firstStage.faultFrame, firstStage.faultOffset, firstStage.faultWrites ? IMPLICIT_ACCESS | IMPLICIT_WRITE : IMPLICIT_ACCESS);
   }
@@ -167,6 +180,7 @@ export class Translation {
 
   private guestPageFault(frame: number, offset: number, how: bigint): number {
     this.faultValue = addressOf(frame, offset & ~3) | how;
+    if (this.secondStage.outOfRange) this.why = 'the guest physical address has bits that the second stage does not translate';
     return this.causes.guestPage;
   }
 
@@ -175,7 +189,10 @@ export class Translation {
     const { files, firstStage, need } = this;
     const cause = files.find(this.device, firstStage.frame, sink);
     if (cause !== 0) return cause;
-    if (need.checked && (need.bits & ENTRY.execute) !== 0) return EXECUTE_CAUSES.access;
+    if (need.checked && (need.bits & ENTRY.execute) !== 0) {
+      this.why = 'an interrupt file cannot be executed';
+      return EXECUTE_CAUSES.access;
+    }
     this.interruptFile = true;
     this.inMemory = files.inMemory;
     this.frame = files.frame;

@@ -125,9 +125,10 @@ export class RiscvUnit implements IommuUnit, TableWalker {
 
   report(fault: UnitFault, request: UnitRequest, sink: TraceSink): void {
     const where = fault.value !== undefined && fault.value !== 0n ? `, guest physical address ${hex(fault.value & ~3n)}` : '';
+    const why = this.translation.why === '' ? '' : `, because ${this.translation.why}`;
     sink.push({
       kind: 'fault', floor: 'hardware', subject: this.description.id, verdict: 'fault', code: fault.code, name: fault.name, rules: ['RVI 4.9'],
-      text: `cause ${fault.code}: ${fault.name}${where}${fault.recorded ? '' : '; not recorded, because the device context disables it'}`,
+      text: `cause ${fault.code}: ${fault.name}${where}${why}${fault.recorded ? '' : '; not recorded, because the device context disables it'}`,
       messages: this.faultMessages(fault, request),
     });
   }
