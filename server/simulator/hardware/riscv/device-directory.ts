@@ -22,7 +22,6 @@ const MSI_PAGE_RESERVED_HIGH = 0xfff0_0000;
 /** Bits of device ID that the levels index, by format. */
 export const BASE_INDEX_BITS = [7, 9, 8] as const;
 export const EXTENDED_INDEX_BITS = [6, 9, 9] as const;
-const DEVICE_ID_BITS = 24;
 /** Reserved in a directory entry: 9:1 and 63:54. */
 export const POINTER_RESERVED = { low: 0x3fe, high: 0xffc0_0000 } as const;
 
@@ -56,6 +55,8 @@ export class DeviceDirectory {
 
   /** Bits of device ID that each level indexes, the last first. */
   readonly indexBits: readonly number[];
+  /** By levels above the contexts: bits of device ID. */
+  private readonly widths: readonly number[];
   private readonly contextBytes: number;
 
   constructor(
@@ -67,14 +68,15 @@ export class DeviceDirectory {
     private readonly unit: SubjectId,
   ) {
     this.contextBytes = capabilities.msiFlat ? 64 : 32;
-    this.indexBits = capabilities.msiFlat ? EXTENDED_INDEX_BITS : BASE_INDEX_BITS;
+    const [low, middle, high] = capabilities.msiFlat ? EXTENDED_INDEX_BITS : BASE_INDEX_BITS;
+    this.indexBits = [low, middle, high];
+    this.widths = [low, low + middle, low + middle + high];
   }
 
   /** Step T4 of RVI 4.2: the levels that ddtp asks for do not index all bits of the ID. */
   isTooWide(deviceId: number): boolean {
     const top = this.registers.directoryMode - DIRECTORY.oneLevel;
-    const bits = top === 2 ? DEVICE_ID_BITS : top === 1 ? this.indexBits[0]! + this.indexBits[1]! : this.indexBits[0]!;
-    return deviceId >= 2 ** bits;
+    return deviceId >>> this.widths[top]! !== 0;
   }
 
   has(bit: number): boolean {
@@ -92,19 +94,19 @@ export class DeviceDirectory {
       const cause = loaded !== LOADED ? loadCause(loaded) : this.pointerCause();
       if (sink !== null) this.tracePointer(sink, table, level, index, loaded, cause);
       if (cause !== 0) return cause;
-      table = frameOfPpn(this.tables.halves[0]!, this.tables.halves[1]!);
+      table = frameOfPpn(this.tables.half(0), this.tables.half(1));
     }
     return this.readContext(table, this.indexOf(deviceId, 0), deviceId, sink);
   }
 
   private indexOf(deviceId: number, level: number): number {
-    const [low, middle] = this.indexBits as readonly [number, number, number];
-    if (level === 0) return deviceId & ((1 << low) - 1);
-    return level === 1 ? (deviceId >>> low) & ((1 << middle) - 1) : deviceId >>> (low + middle);
+    if (level === 0) return deviceId & ((1 << this.widths[0]!) - 1);
+    return (deviceId >>> this.widths[level - 1]!) & ((1 << this.indexBits[level]!) - 1);
   }
 
   private pointerCause(): number {
-    const [low, high] = this.tables.halves as unknown as readonly [number, number];
+    const low = this.tables.half(0);
+    const high = this.tables.half(1);
     if ((low & CONTROL.valid) === 0) return CAUSE.directoryInvalid;
     return (low & POINTER_RESERVED.low) !== 0 || (high & POINTER_RESERVED.high) !== 0 ? CAUSE.directoryMisconfigured : 0;
   }
@@ -112,49 +114,48 @@ export class DeviceDirectory {
   private readContext(table: number, index: number, deviceId: number, sink: TraceSink | null): number {
     const offset = index * this.contextBytes;
     const loaded = this.tables.load(table, offset, this.contextBytes, this.registers.bigEndian);
-    const { halves } = this.tables;
-    let cause: number = loaded !== LOADED ? loadCause(loaded) : (halves[0]! & CONTROL.valid) === 0 ? CAUSE.directoryInvalid : 0;
-    const wrong = cause === 0 ? this.misconfigured(halves) : null;
+    let cause: number = loaded !== LOADED ? loadCause(loaded) : (this.tables.half(0) & CONTROL.valid) === 0 ? CAUSE.directoryInvalid : 0;
+    const wrong = cause === 0 ? this.misconfigured(this.tables) : null;
     if (wrong !== null) cause = CAUSE.directoryMisconfigured;
     if (sink !== null) this.traceContext(sink, table, offset, index, loaded, cause, wrong ?? `the context of device ID 0x${deviceId.toString(16)}`);
-    if (cause === 0) this.decode(halves);
+    if (cause === 0) this.decode(this.tables);
     return cause;
   }
 
-  private decode(dc: Uint32Array): void {
-    const narrow = (dc[0]! & CONTROL.sxl) !== 0;
-    this.control = dc[0]!;
-    this.guestTag = (dc[3]! >>> 12) & 0xffff;
-    this.processTag = dc[4]! >>> 12;
-    this.secondStage = this.modes.secondStage(dc[3]! >>> 28, this.registers.gxl);
-    this.secondRoot = frameOf44(dc[2]!, dc[3]!);
-    this.firstRoot = frameOf44(dc[6]!, dc[7]!);
+  private decode(dc: TableMemory): void {
+    const narrow = (dc.half(0) & CONTROL.sxl) !== 0;
+    this.control = dc.half(0);
+    this.guestTag = (dc.half(3) >>> 12) & 0xffff;
+    this.processTag = dc.half(4) >>> 12;
+    this.secondStage = this.modes.secondStage(dc.half(3) >>> 28, this.registers.gxl);
+    this.secondRoot = frameOf44(dc.half(2), dc.half(3));
+    this.firstRoot = frameOf44(dc.half(6), dc.half(7));
     const withProcesses = this.has(CONTROL.pdtv);
-    this.firstStage = withProcesses ? undefined : this.modes.firstStage(dc[7]! >>> 28, narrow);
-    this.processLevels = withProcesses ? dc[7]! >>> 28 : 0;
-    this.msiTranslated = this.capabilities.msiFlat && dc[9]! >>> 28 !== 0;
+    this.firstStage = withProcesses ? undefined : this.modes.firstStage(dc.half(7) >>> 28, narrow);
+    this.processLevels = withProcesses ? dc.half(7) >>> 28 : 0;
+    this.msiTranslated = this.capabilities.msiFlat && dc.half(9) >>> 28 !== 0;
     if (this.msiTranslated) this.decodeWindow(dc);
   }
 
-  private decodeWindow(dc: Uint32Array): void {
-    this.msiTable = frameOf44(dc[8]!, dc[9]!);
-    splitPage(dc[10]!, dc[11]!, this.msiMask);
-    splitPage(dc[12]!, dc[13]!, this.msiPattern);
+  private decodeWindow(dc: TableMemory): void {
+    this.msiTable = frameOf44(dc.half(8), dc.half(9));
+    splitPage(dc.half(10), dc.half(11), this.msiMask);
+    splitPage(dc.half(12), dc.half(13), this.msiPattern);
   }
 
   /** RV-D1 to RV-D12. @returns what is wrong, in words */
-  private misconfigured(dc: Uint32Array): string | null {
-    return this.reservedSet(dc) ? 'a reserved bit is set' : this.controlWrong(dc[0]!, dc[3]! >>> 28) ?? this.firstStageWrong(dc) ?? this.secondStageWrong(dc);
+  private misconfigured(dc: TableMemory): string | null {
+    return this.reservedSet(dc) ? 'a reserved bit is set' : this.controlWrong(dc.half(0), dc.half(3) >>> 28) ?? this.firstStageWrong(dc) ?? this.secondStageWrong(dc);
   }
 
-  private reservedSet(dc: Uint32Array): boolean {
+  private reservedSet(dc: TableMemory): boolean {
     const { msiFlat, qualityOfService } = this.capabilities;
-    if ((dc[0]! & CONTROL_RESERVED) !== 0 || dc[1] !== 0) return true;
-    if ((dc[4]! & ATTRIBUTES_RESERVED[0]) !== 0 || (dc[5]! & ATTRIBUTES_RESERVED[1]) !== 0) return true;
-    if (!qualityOfService && (dc[5]! & QUALITY_HIGH) !== 0) return true;
-    if ((dc[7]! & FSC_RESERVED_HIGH) !== 0) return true;
+    if ((dc.half(0) & CONTROL_RESERVED) !== 0 || dc.half(1) !== 0) return true;
+    if ((dc.half(4) & ATTRIBUTES_RESERVED[0]) !== 0 || (dc.half(5) & ATTRIBUTES_RESERVED[1]) !== 0) return true;
+    if (!qualityOfService && (dc.half(5) & QUALITY_HIGH) !== 0) return true;
+    if ((dc.half(7) & FSC_RESERVED_HIGH) !== 0) return true;
     if (!msiFlat) return false;
-    return (dc[9]! & FSC_RESERVED_HIGH) !== 0 || ((dc[11]! | dc[13]!) & MSI_PAGE_RESERVED_HIGH) !== 0 || (dc[14]! | dc[15]!) !== 0;
+    return (dc.half(9) & FSC_RESERVED_HIGH) !== 0 || ((dc.half(11) | dc.half(13)) & MSI_PAGE_RESERVED_HIGH) !== 0 || (dc.half(14) | dc.half(15)) !== 0;
   }
 
   private controlWrong(tc: number, secondStageCode: number): string | null {
@@ -172,32 +173,32 @@ export class DeviceDirectory {
     return null;
   }
 
-  private firstStageWrong(dc: Uint32Array): string | null {
-    const code = dc[7]! >>> 28;
+  private firstStageWrong(dc: TableMemory): string | null {
+    const code = dc.half(7) >>> 28;
     if (code === BARE) return null;
-    if ((dc[0]! & CONTROL.pdtv) === 0) return this.modes.firstStage(code, (dc[0]! & CONTROL.sxl) !== 0) === undefined ? 'the mode of iosatp is none that the unit has' : null;
+    if ((dc.half(0) & CONTROL.pdtv) === 0) return this.modes.firstStage(code, (dc.half(0) & CONTROL.sxl) !== 0) === undefined ? 'the mode of iosatp is none that the unit has' : null;
     const width = PROCESS_MODES[code - 1];
     return width === undefined || !this.capabilities[width] ? 'the mode of pdtp is none that the unit has' : null;
   }
 
-  private secondStageWrong(dc: Uint32Array): string | null {
-    const code = dc[3]! >>> 28;
+  private secondStageWrong(dc: TableMemory): string | null {
+    const code = dc.half(3) >>> 28;
     if (code !== BARE) {
       if (this.modes.secondStage(code, this.registers.gxl) === undefined) return 'the mode of iohgatp is none that the unit has';
-      if ((dc[2]! & 3) !== 0) return 'the root of the second stage is not aligned to 16 KiB';
+      if ((dc.half(2) & 3) !== 0) return 'the root of the second stage is not aligned to 16 KiB';
     }
     if (!this.capabilities.msiFlat) return null;
-    return dc[9]! >>> 28 > 1 ? 'the mode of msiptp is reserved' : null;
+    return dc.half(9) >>> 28 > 1 ? 'the mode of msiptp is reserved' : null;
   }
 
   private tracePointer(sink: TraceSink, table: number, level: number, index: number, loaded: number, cause: number): void {
-    const halves = loaded === LOADED ? [...this.tables.halves.subarray(0, 2)] : [];
+    const halves = loaded === LOADED ? this.tables.halves(2) : [];
     sink.push(new EntryRead(this.unit, DIRECTORY_ENTRY[level]!, table, 8 * index, index, halves, cause === 0 ? 'continue' : 'fault', NOTES[cause] ?? 'points to the next table', ['RVI 4.3']));
   }
 
   private traceContext(sink: TraceSink, table: number, offset: number, index: number, loaded: number, cause: number, note: string): void {
     const layout = this.capabilities.msiFlat ? EXTENDED_DEVICE_CONTEXT : BASE_DEVICE_CONTEXT;
-    const halves = loaded === LOADED ? [...this.tables.halves.subarray(0, this.contextBytes / 4)] : [];
+    const halves = loaded === LOADED ? this.tables.halves(this.contextBytes / 4) : [];
     const text = cause === 0 || cause === CAUSE.directoryMisconfigured ? note : NOTES[cause]!;
     sink.push(new EntryRead(this.unit, layout, table, offset, index, halves, cause === 0 ? 'continue' : 'fault', text, ['RVI 4.3', 'RVI 4.4']));
   }

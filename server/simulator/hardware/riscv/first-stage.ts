@@ -6,7 +6,7 @@ import { EntryRead } from '../entry-read.js';
 import type { RiscvChoices } from './capabilities.js';
 import { CONTROL, type DeviceDirectory } from './device-directory.js';
 import { firstStageLayout } from './layouts.js';
-import { indexIn, type PagingMode } from './modes.js';
+import { indexIn, LOW_FRAMES, type PagingMode } from './modes.js';
 import { alignmentFlaw, bitsToSet, ENTRY, type EntryRules, FLAW, frameOfPpn, isLeaf, leafShift, memoryTypeOf, missingPermission, noteOf, targetOf } from './page-entry.js';
 import { IMPLICIT, IMPLICIT_READ, WALK, type SecondStage, type SecondStageNeed } from './second-stage.js';
 import { CORRUPTION, LOADED, type TableMemory } from './table-memory.js';
@@ -55,16 +55,21 @@ export class FirstStage {
     if (this.outOfRange) return WALK.pageFault;
     if (mode === undefined) return this.bare(frame);
     const big = device.has(CONTROL.sbe);
+    const nested = device.secondStage !== undefined;
+    const below = frame % LOW_FRAMES;
+    const above = Math.floor(frame / LOW_FRAMES);
     let table = root;
     for (let level = mode.levels - 1; ; level--) {
-      const at = indexIn(mode, frame, level) * mode.entryBytes;
-      const located = this.secondStage.walk(device, table, IMPLICIT_READ, IMPLICIT.pageTable, sink);
-      if (located !== WALK.done) return located === WALK.pageFault ? this.guestPageFault(table, at, false) : located;
-      const page = this.secondStage.frame;
+      const at = indexIn(mode, below, above, level) * mode.entryBytes;
+      if (nested) {
+        const located = this.secondStage.walk(device, table, IMPLICIT_READ, IMPLICIT.pageTable, sink);
+        if (located !== WALK.done) return located === WALK.pageFault ? this.guestPageFault(table, at, false) : located;
+      }
+      const page = nested ? this.secondStage.frame : table;
       const loaded = this.tables.load(page, at, mode.entryBytes, big);
       if (loaded !== LOADED) return this.unreadable(sink, mode, level, page, at, loaded);
-      const low = this.tables.halves[0]!;
-      const high = this.tables.halves[1]!;
+      const low = this.tables.half(0);
+      const high = this.tables.half(1);
       const leaf = isLeaf(low);
       let flaw = this.rules.flawOf(low, high, level);
       if (leaf && flaw === FLAW.none) flaw = leafFlaw(low, high, mode.frames[level]!, need);
@@ -101,7 +106,7 @@ export class FirstStage {
   /** F6: who may set accessed and dirty bits, and whether the second stage lets the table be written: a write needs W and D there. */
   private updateFlaw(missing: number, device: DeviceDirectory): number {
     if (!device.has(CONTROL.sade)) return (missing & ENTRY.accessed) !== 0 ? FLAW.notAccessed : FLAW.notDirty;
-    return (this.secondStage.leaf & WRITTEN) === WRITTEN ? FLAW.none : FLAW.tableReadOnly;
+    return device.secondStage === undefined || (this.secondStage.leaf & WRITTEN) === WRITTEN ? FLAW.none : FLAW.tableReadOnly;
   }
 
   private guestPageFault(table: number, at: number, writes: boolean): number {
@@ -125,9 +130,9 @@ export class FirstStage {
 }
 
 /** Bits above the translated ones repeat the highest of those; Sv32 has addresses of 32 bits. */
-function isCanonical({ addressBits, entryBytes }: PagingMode, frame: number): boolean {
-  if (entryBytes === 4) return frame < 2 ** (addressBits - 12);
-  const half = 2 ** (addressBits - 13);
+function isCanonical({ reach, entryBytes }: PagingMode, frame: number): boolean {
+  if (entryBytes === 4) return frame < reach;
+  const half = reach / 2;
   return frame < half || frame >= ALL_FRAMES - half;
 }
 

@@ -72,13 +72,14 @@ export class InterruptFiles {
     const page = device.msiTable + Math.floor(file / perPage);
     const offset = (file % perPage) * ENTRY_BYTES;
     const loaded = this.tables.load(page, offset, ENTRY_BYTES, this.registers.bigEndian);
-    const cause = loaded !== LOADED ? (loaded === CORRUPTION ? CAUSE.msiCorrupt : CAUSE.msiLoad) : this.decode(this.tables.halves);
+    const cause = loaded !== LOADED ? (loaded === CORRUPTION ? CAUSE.msiCorrupt : CAUSE.msiLoad) : this.decode(this.tables);
     if (sink !== null) this.trace(sink, page, offset, file, loaded, cause);
     return cause;
   }
 
-  private decode(entry: Uint32Array): number {
-    const [low, high, noticeLow, noticeHigh] = entry as unknown as readonly [number, number, number, number];
+  private decode(entry: TableMemory): number {
+    const low = entry.half(0);
+    const high = entry.half(1);
     if ((low & 1) === 0) return CAUSE.msiInvalid;
     const mode = (low >>> 1) & 3;
     if ((high & (CUSTOM_HIGH | RESERVED_HIGH)) !== 0) return CAUSE.msiMisconfigured;
@@ -88,16 +89,16 @@ export class InterruptFiles {
       return (low & BASIC_RESERVED_LOW) !== 0 ? CAUSE.msiMisconfigured : 0;
     }
     if (mode !== MODE.inMemory || !this.capabilities.msiMrif) return CAUSE.msiMisconfigured;
-    if ((low & IN_MEMORY_RESERVED_LOW) !== 0 || (noticeHigh & NOTICE_RESERVED_HIGH) !== 0) return CAUSE.msiMisconfigured;
+    if ((low & IN_MEMORY_RESERVED_LOW) !== 0 || (entry.half(3) & NOTICE_RESERVED_HIGH) !== 0) return CAUSE.msiMisconfigured;
     this.inMemory = true;
     this.fileAddress = BigInt((high & 0x3f_ffff) * 2 ** 25 + (low >>> 7)) << BigInt(FILE_BYTES_SHIFT);
-    this.frame = frameOfPpn(noticeLow, noticeHigh);
-    this.noticeId = (noticeLow & 0x3ff) | ((noticeHigh & NOTICE_N10_HIGH) !== 0 ? 0x400 : 0);
+    this.frame = frameOfPpn(entry.half(2), entry.half(3));
+    this.noticeId = (entry.half(2) & 0x3ff) | ((entry.half(3) & NOTICE_N10_HIGH) !== 0 ? 0x400 : 0);
     return 0;
   }
 
   private trace(sink: TraceSink, page: number, offset: number, file: number, loaded: number, cause: number): void {
-    const halves = loaded === LOADED ? [...this.tables.halves.subarray(0, 4)] : [];
+    const halves = loaded === LOADED ? this.tables.halves(4) : [];
     const note = NOTES[cause] ?? (this.inMemory ? 'the interrupt file is in memory' : 'leads to an interrupt file');
     sink.push(new EntryRead(this.unit, MSI_ENTRY, page, offset, file, halves, cause === 0 ? 'done' : 'fault', note, ['RVI 4.8']));
   }

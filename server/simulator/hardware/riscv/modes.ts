@@ -16,14 +16,17 @@ export interface PagingMode {
   readonly frames: readonly number[];
   /** By level: entries of a table. */
   readonly entries: readonly number[];
+  /** Frames that the mode translates. */
+  readonly reach: number;
 }
 
 /** `widened`: bits that the index of the root has more than those of other levels. */
 function mode(name: string, capability: keyof RiscvCapabilities, code: number, levels: number, entryBytes: 4 | 8, widened: number): PagingMode {
   const indexBits = entryBytes === 4 ? 10 : 9;
   const all = Array.from({ length: levels }, (_, level) => level);
+  const addressBits = 12 + levels * indexBits + widened;
   return {
-    name, capability, code, levels, entryBytes, addressBits: 12 + levels * indexBits + widened,
+    name, capability, code, levels, entryBytes, addressBits, reach: 2 ** (addressBits - 12),
     shifts: all.map((level) => 12 + level * indexBits), frames: all.map((level) => 2 ** (level * indexBits)),
     entries: all.map((level) => 2 ** (level === levels - 1 ? indexBits + widened : indexBits)),
   };
@@ -61,8 +64,15 @@ export class PagingModes {
   }
 }
 
-/** Which entry of a table of `level` is on the way to `frame`. */
-export const indexIn = (mode: PagingMode, frame: number, level: number): number => Math.floor(frame / mode.frames[level]!) % mode.entries[level]!;
+/** Frames that the last three levels of the usual table index. */
+export const LOW_FRAMES = 2 ** 27;
+
+/** Which entry of a table of `level` is on the way to frame `above * LOW_FRAMES + below`. */
+export function indexIn(mode: PagingMode, below: number, above: number, level: number): number {
+  // The usual table: 32-bit arithmetic costs much less.
+  if (mode.entries[level] === 512) return level < 3 ? (below >>> (9 * level)) & 511 : (above >>> (9 * (level - 3))) & 511;
+  return Math.floor((above * LOW_FRAMES + below) / mode.frames[level]!) % mode.entries[level]!;
+}
 
 /** The widest first stage of 64-bit modes, which is what Linux takes. */
 export const widestFirstStage = (capabilities: RiscvCapabilities): PagingMode | undefined => FIRST_64.findLast((each) => capabilities[each.capability] === true);

@@ -49,9 +49,8 @@ export class ProcessDirectory {
       const cause = loaded !== LOADED ? (loaded === CORRUPTION ? CAUSE.processCorrupt : CAUSE.processLoad) : this.causeIn(level, device);
       if (sink !== null) this.trace(sink, page, level, index, loaded === LOADED ? size : 0, cause, pasid);
       if (cause !== 0) return cause;
-      const { halves } = this.tables;
-      if (level === 0) return this.decode(halves, device);
-      table = frameOfPpn(halves[0]!, halves[1]!);
+      if (level === 0) return this.decode(this.tables, device);
+      table = frameOfPpn(this.tables.half(0), this.tables.half(1));
     }
   }
 
@@ -68,30 +67,30 @@ export class ProcessDirectory {
   }
 
   private causeIn(level: number, device: DeviceDirectory): number {
-    const { halves } = this.tables;
-    if ((halves[0]! & PROCESS.valid) === 0) return CAUSE.processInvalid;
-    const wrong = level === 0 ? this.contextWrong(halves, device) : (halves[0]! & POINTER_RESERVED.low) !== 0 || (halves[1]! & POINTER_RESERVED.high) !== 0;
+    const { tables } = this;
+    if ((tables.half(0) & PROCESS.valid) === 0) return CAUSE.processInvalid;
+    const wrong = level === 0 ? this.contextWrong(tables, device) : (tables.half(0) & POINTER_RESERVED.low) !== 0 || (tables.half(1) & POINTER_RESERVED.high) !== 0;
     return wrong ? CAUSE.processMisconfigured : 0;
   }
 
-  private contextWrong(pc: Uint32Array, device: DeviceDirectory): boolean {
-    if ((pc[0]! & ATTRIBUTES_RESERVED) !== 0 || pc[1] !== 0 || (pc[3]! & FSC_RESERVED_HIGH) !== 0) return true;
-    const code = pc[3]! >>> 28;
+  private contextWrong(pc: TableMemory, device: DeviceDirectory): boolean {
+    if ((pc.half(0) & ATTRIBUTES_RESERVED) !== 0 || pc.half(1) !== 0 || (pc.half(3) & FSC_RESERVED_HIGH) !== 0) return true;
+    const code = pc.half(3) >>> 28;
     return code !== BARE && this.modes.firstStage(code, device.has(CONTROL.sxl)) === undefined;
   }
 
-  private decode(pc: Uint32Array, device: DeviceDirectory): number {
-    this.attributes = pc[0]!;
-    this.processTag = pc[0]! >>> 12;
-    this.firstStage = this.modes.firstStage(pc[3]! >>> 28, device.has(CONTROL.sxl));
-    this.root = frameOf44(pc[2]!, pc[3]!);
+  private decode(pc: TableMemory, device: DeviceDirectory): number {
+    this.attributes = pc.half(0);
+    this.processTag = pc.half(0) >>> 12;
+    this.firstStage = this.modes.firstStage(pc.half(3) >>> 28, device.has(CONTROL.sxl));
+    this.root = frameOf44(pc.half(2), pc.half(3));
     return 0;
   }
 
   private trace(sink: TraceSink, page: number, level: number, index: number, size: number, cause: number, pasid: number): void {
     const layout = level === 0 ? PROCESS_CONTEXT : PROCESS_ENTRY[level]!;
     const note = NOTES[cause] ?? (level === 0 ? `the context of PASID ${pasid}` : 'points to the next table');
-    const halves = [...this.tables.halves.subarray(0, size / 4)];
+    const halves = this.tables.halves(size / 4);
     sink.push(new EntryRead(this.unit, layout, page, index * (level === 0 ? CONTEXT_BYTES : 8), index, halves, cause === 0 ? 'continue' : 'fault', note, ['RVI 4.5']));
   }
 }

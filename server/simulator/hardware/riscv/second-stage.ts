@@ -5,7 +5,7 @@ import { EntryRead } from '../entry-read.js';
 import type { RiscvChoices } from './capabilities.js';
 import { CONTROL, type DeviceDirectory } from './device-directory.js';
 import { secondStageLayout } from './layouts.js';
-import { indexIn, type PagingMode } from './modes.js';
+import { indexIn, LOW_FRAMES, type PagingMode } from './modes.js';
 import { alignmentFlaw, bitsToSet, ENTRY, type EntryRules, FLAW, frameOfPpn, isLeaf, leafShift, memoryTypeOf, missingPermission, noteOf, targetOf } from './page-entry.js';
 import type { RiscvRegisters } from './registers.js';
 import { CORRUPTION, LOADED, type TableMemory } from './table-memory.js';
@@ -41,7 +41,6 @@ export class SecondStage {
   memoryType = 0;
   /** The last walk did not begin: the guest's address has bits that the mode does not translate. */
   outOfRange = false;
-  private readonly addressLimits = new Map<PagingMode, number>();
 
   constructor(
     private readonly tables: TableMemory,
@@ -54,19 +53,21 @@ export class SecondStage {
   /** @param frame of the guest @param implicit of IMPLICIT @returns one of WALK */
   walk(device: DeviceDirectory, frame: number, need: SecondStageNeed, implicit: number, sink: TraceSink | null): number {
     const mode = device.secondStage;
-    this.outOfRange = mode !== undefined && (frame >= this.limitOf(mode) || (device.has(CONTROL.sxl) && frame >= NARROW_GUEST_FRAMES));
+    this.outOfRange = mode !== undefined && (frame >= mode.reach || (device.has(CONTROL.sxl) && frame >= NARROW_GUEST_FRAMES));
     if (this.outOfRange) return WALK.pageFault;
     if (mode === undefined) return this.bare(frame);
     const big = this.registers.bigEndian;
+    const below = frame % LOW_FRAMES;
+    const above = Math.floor(frame / LOW_FRAMES);
     let table = device.secondRoot;
     for (let level = mode.levels - 1; ; level--) {
-      const at = indexIn(mode, frame, level) * mode.entryBytes;
+      const at = indexIn(mode, below, above, level) * mode.entryBytes;
       // The root is four pages.
       const page = table + (at >>> 12);
       const loaded = this.tables.load(page, at & 0xfff, mode.entryBytes, big);
       if (loaded !== LOADED) return this.unreadable(sink, mode, level, page, at, loaded);
-      const low = this.tables.halves[0]!;
-      const high = this.tables.halves[1]!;
+      const low = this.tables.half(0);
+      const high = this.tables.half(1);
       let flaw = this.rules.flawOf(low, high, level);
       const leaf = isLeaf(low);
       if (leaf && flaw === FLAW.none) flaw = this.leafFlaw(low, high, mode.frames[level]!, need);
@@ -109,12 +110,6 @@ export class SecondStage {
   private toSet(low: number, need: SecondStageNeed, implicit: number, device: DeviceDirectory): number {
     const willWrite = implicit === IMPLICIT.pageTable && device.has(CONTROL.sade) && device.has(CONTROL.gade);
     return bitsToSet(low, (need.bits & ENTRY.write) !== 0 || willWrite);
-  }
-
-  private limitOf(mode: PagingMode): number {
-    let limit = this.addressLimits.get(mode);
-    if (limit === undefined) this.addressLimits.set(mode, (limit = 2 ** (mode.addressBits - 12)));
-    return limit;
   }
 
   private unreadable(sink: TraceSink | null, mode: PagingMode, level: number, page: number, at: number, loaded: number): number {

@@ -13,18 +13,21 @@ export const CORRUPTION = 2;
 const NO_PAGE = new Uint32Array(1024);
 const LARGEST = 64;
 
-/** What was read last is in the fields, so that nothing is allocated for a request. */
+/** What was read last stays at hand, so that nothing is allocated for a request. */
 export class TableMemory {
-  /** Halves of what `load` read, low half first. */
-  readonly halves = new Uint32Array(LARGEST / 4);
   private readonly physicalFrames: number;
+  /** What is not as a little-endian processor would have it is put here first. */
+  private readonly buffer = new Uint32Array(LARGEST / 4);
+  /** Where the halves of what was read are, from index `first` on. */
+  private source: Uint32Array = this.buffer;
+  private first = 0;
 
   constructor(private readonly memory: PhysicalMemory, { physicalBits }: RiscvCapabilities, private readonly registers: RiscvRegisters) {
     this.physicalFrames = 2 ** (physicalBits - 12);
   }
 
   /**
-   * Reads `size` bytes (4, or a multiple of 8 up to 64, not beyond the page) into `halves`.
+   * Reads `size` bytes (4, or a multiple of 8 up to 64, not beyond the page); `half` gives them.
    * @returns LOADED, VIOLATION or CORRUPTION
    */
   load(frame: number, offset: number, size: number, bigEndian: boolean): number {
@@ -35,15 +38,35 @@ export class TableMemory {
       const failed = this.failure(frame, offset, size);
       if (failed !== LOADED) return failed;
     }
-    const { halves } = this;
-    const first = offset >>> 2;
-    if (size === 4) {
-      halves[0] = bigEndian ? swapped(page[first]!) : page[first]!;
-      halves[1] = 0;
-      return LOADED;
+    if (bigEndian || size === 4) {
+      this.copy(page, offset >>> 2, size >>> 2, bigEndian);
+    } else {
+      this.source = page;
+      this.first = offset >>> 2;
     }
-    for (let i = 0; i < size >>> 2; i++) halves[i] = bigEndian ? swapped(page[first + (i ^ 1)]!) : page[first + i]!;
     return LOADED;
+  }
+
+  /** 32 bits of what was read last, the low half of each word first; of 4 bytes the high half is 0. */
+  half(index: number): number {
+    return this.source[this.first + index]!;
+  }
+
+  /** The same for who keeps them. */
+  halves(count: number): number[] {
+    return [...this.source.subarray(this.first, this.first + count)];
+  }
+
+  private copy(page: Uint32Array, first: number, count: number, bigEndian: boolean): void {
+    const { buffer } = this;
+    this.source = buffer;
+    this.first = 0;
+    if (count === 1) {
+      buffer[0] = bigEndian ? swapped(page[first]!) : page[first]!;
+      buffer[1] = 0;
+      return;
+    }
+    for (let i = 0; i < count; i++) buffer[i] = swapped(page[first + (i ^ 1)]!);
   }
 
   /** Sets bits of the lowest byte of an entry of 4 or 8 bytes that has been read. */
