@@ -124,6 +124,23 @@ describe('RVI 5: what Linux writes', () => {
     expect(outcome(unit, request(0, 'write', 0x1000n))).toBe('fault 0x0f');
   });
 
+  it('RVI 4.6: what a read left in the IOTLB writes nothing, so that the unit sets D', () => {
+    const unit = unitOf(6019, { dirtyTracking: true });
+    unit.useIotlb();
+    const table = unit.createPageTable();
+    table.map(iova(0x1000n), physical(0x8000_0000n), 0x1000n, READ_WRITE);
+    unit.setDeviceEntry(0, { kind: 'paging', table, domainId: 7, ats: false });
+    const leaf = (): bigint => {
+      const trace = new Recorder();
+      unit.walk(request(0, 'read', 0x1000n), trace);
+      return trace.reads().at(-1)!.words[0]! & 0xffn;
+    };
+    expect(outcome(unit, request(0, 'read', 0x1000n))).toBe('0x80000000 r-');
+    expect(leaf()).toBe(0x57n);
+    expect(outcome(unit, request(0, 'write', 0x1000n))).toBe('0x80000000 rw');
+    expect(leaf()).toBe(0xd7n);
+  });
+
   it('the fault line counts causes in decimal', () => {
     const unit = unitOf(6013);
     const asks = request(0x100, 'read', 0xfee0_0000n);

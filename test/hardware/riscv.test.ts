@@ -147,7 +147,7 @@ describe('RVI 4.6: the first stage', () => {
   it('F6, RV-F3: with SADE the unit sets A, and D for writes', () => {
     const machine = oneStage((PAGE & ~(A | D)) | ppn(TARGET), { tc: bits('sade') });
     const leaf = (): bigint => machine.read(AT.first + 8n, Number((VA >> 12n) & 511n)) & 0xffn;
-    expect(machine.outcome(machine.ask('read', VA))).toBe('0x98765000 rw');
+    expect(machine.outcome(machine.ask('read', VA))).toBe('0x98765000 r-');
     expect(leaf()).toBe(PAGE & ~D);
     expect(machine.outcome(machine.ask('write', VA))).toBe('0x98765000 rw');
     expect(leaf()).toBe(PAGE);

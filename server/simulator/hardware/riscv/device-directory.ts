@@ -35,9 +35,6 @@ const PAGE_PART = 2 ** 26;
 export class DeviceDirectory {
   /** Bits of CONTROL. */
   control = 0;
-  /** DC.ta.PSCID, DC.iohgatp.GSCID */
-  processTag = 0;
-  guestTag = 0;
   /** Undefined: Bare. */
   secondStage: PagingMode | undefined;
   secondRoot = 0;
@@ -125,8 +122,6 @@ export class DeviceDirectory {
   private decode(dc: TableMemory): void {
     const narrow = (dc.half(0) & CONTROL.sxl) !== 0;
     this.control = dc.half(0);
-    this.guestTag = (dc.half(3) >>> 12) & 0xffff;
-    this.processTag = dc.half(4) >>> 12;
     this.secondStage = this.modes.secondStage(dc.half(3) >>> 28, this.registers.gxl);
     this.secondRoot = frameOf44(dc.half(2), dc.half(3));
     this.firstRoot = frameOf44(dc.half(6), dc.half(7));

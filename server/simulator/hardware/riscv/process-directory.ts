@@ -28,8 +28,6 @@ export class ProcessDirectory {
   root = 0;
   /** Bits of PROCESS. */
   attributes = 0;
-  /** PC.ta.PSCID */
-  processTag = 0;
   faultFrame = 0;
   faultOffset = 0;
 
@@ -81,7 +79,6 @@ export class ProcessDirectory {
 
   private decode(pc: TableMemory, device: DeviceDirectory): number {
     this.attributes = pc.half(0);
-    this.processTag = pc.half(0) >>> 12;
     this.firstStage = this.modes.firstStage(pc.half(3) >>> 28, device.has(CONTROL.sxl));
     this.root = frameOf44(pc.half(2), pc.half(3));
     return 0;

@@ -104,8 +104,8 @@ export class RiscvUnit implements IommuUnit, TableWalker {
     if (inMemory) {
       return asks ? { kind: 'blocked', reason: 'the page is an interrupt file in memory: the device may reach it with untranslated requests only' } : { kind: 'interrupt', remapped: true };
     }
-    // RV-A1: who keeps a translation may write without telling, so the page must be dirty already.
-    const write = (allowed & ENTRY.write) !== 0 && (dirty || !asks);
+    // RV-A1: who keeps a translation, a device or the IOTLB, writes without another walk, so the page must be dirty already.
+    const write = (allowed & ENTRY.write) !== 0 && dirty;
     return { kind: 'address', address: addressOf(frame, lowHalf(request.address) & 0xfff) as PhysicalAddress, read: (allowed & ENTRY.read) !== 0, write, pageSize: BYTES[shift]! };
   }
 
