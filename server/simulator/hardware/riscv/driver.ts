@@ -14,6 +14,7 @@ const OLDEST: RiscvDriver = { pageTableCode: 'own', blockedDomain: false };
 /** Ascending; each row changes the one before. Versions are major * 1000 + minor. */
 const HISTORY: readonly { readonly since: number; readonly change: Partial<RiscvDriver> }[] = [
   { since: 6013, change: { blockedDomain: true } },
+  // The first release with the shared format; nobody has seen it run, so one earlier or later is possible.
   { since: 7001, change: { pageTableCode: 'generic' } },
 ];
 
