@@ -74,7 +74,7 @@ export const WRITE_CAUSES: AccessCauses = { access: 7, page: 15, guestPage: 23 }
 export const TRANSACTION = { execute: 1, read: 2, write: 3, translated: 4, translationRequest: 8 } as const;
 
 /** @param value iotval2 of the record */
-export const riscvFault = (code: number, recorded: boolean, value: bigint): UnitFault => ({ kind: 'fault', code, name: causeOf(code).text, recorded, value });
+export const riscvFault = (code: number, recorded: boolean, value: bigint): UnitFault => ({ kind: 'fault', code, decimal: true, name: causeOf(code).text, recorded, value });
 
 /** The line of Linux's driver (RVI 5), which bears the name of its platform driver; it is printed for each record of the fault queue. */
 export function faultLine(unit: string, fault: UnitFault, deviceId: number, address: bigint): string {

@@ -127,7 +127,7 @@ export class RiscvUnit implements IommuUnit, TableWalker {
     const where = fault.value !== undefined && fault.value !== 0n ? `, guest physical address ${hex(fault.value & ~3n)}` : '';
     const why = this.translation.why === '' ? '' : `, because ${this.translation.why}`;
     sink.push({
-      kind: 'fault', floor: 'hardware', subject: this.description.id, verdict: 'fault', code: fault.code, name: fault.name, rules: ['RVI 4.9'],
+      kind: 'fault', floor: 'hardware', subject: this.description.id, verdict: 'fault', code: fault.code, decimal: true, name: fault.name, rules: ['RVI 4.9'],
       text: `cause ${fault.code}: ${fault.name}${where}${why}${fault.recorded ? '' : '; not recorded, because the device context disables it'}`,
       messages: this.faultMessages(fault, request),
     });
