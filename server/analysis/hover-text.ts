@@ -6,7 +6,7 @@ import { profileFor, PROFILES, type KernelProfile } from '../simulator/kernel/pr
 import { hex } from '../simulator/memory/address.js';
 import { sizeText } from '../simulator/memory/sizes.js';
 import type { ActionReport, DeviceState, DomainState, GroupReport, MappingState, RunReport } from '../simulator/report.js';
-import { faultCode } from './views.js';
+import { faultCodeText } from '../simulator/trace/events.js';
 import type { Analysis } from './analysis.js';
 
 /** Mappings and reasons listed before "… and N more". */
@@ -96,7 +96,7 @@ function actionText(action: ActionReport, analysis: Analysis): string {
 
 function dmaText(action: Extract<ActionReport, { kind: 'dma' }>): string {
   const where = action.address === undefined ? '' : ` at \`${hex(action.address)}\``;
-  const fault = action.fault === undefined ? '' : ` ${faultCode(action.fault.code)} ${action.fault.name}`;
+  const fault = action.fault === undefined ? '' : ` ${faultCodeText(action.fault)} ${action.fault.name}`;
   return `→ **${action.outcome}**${where}${fault}${action.bypassedIommu ? ', past the IOMMU' : ''}`;
 }
 

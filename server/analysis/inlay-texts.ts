@@ -4,7 +4,7 @@ import type { SubjectId } from '../simulator/description.js';
 import { hex } from '../simulator/memory/address.js';
 import { sizeWord } from '../simulator/memory/sizes.js';
 import type { ActionReport } from '../simulator/report.js';
-import { faultCode } from './views.js';
+import { faultCodeText } from '../simulator/trace/events.js';
 import type { Analysis } from './analysis.js';
 
 export interface InlayText {
@@ -48,7 +48,7 @@ function actionText(action: ActionReport, pages: ReadonlyMap<SubjectId, Readonly
       return action.result === 'ok' ? (used === '' ? '' : `${used} pages`) : `→ ${action.result}`;
     }
     case 'dma': {
-      const fault = action.fault === undefined ? '' : ` ${faultCode(action.fault.code)}`;
+      const fault = action.fault === undefined ? '' : ` ${faultCodeText(action.fault)}`;
       const where = action.outcome === 'memory' || action.outcome === 'peer' ? action.address : undefined;
       return `→ ${where === undefined ? action.outcome : hex(where)}${fault}${action.bypassedIommu ? ' past the IOMMU' : ''}`;
     }

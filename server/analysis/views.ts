@@ -4,7 +4,7 @@ import type { ActionView, PathNodeView, PlaceView, RunView, SimulationView, Trac
 import type { SubjectId } from '../simulator/description.js';
 import { hex } from '../simulator/memory/address.js';
 import type { ActionReport, DmaReport, RunReport } from '../simulator/report.js';
-import type { HopEvent, TraceEvent } from '../simulator/trace/events.js';
+import { faultCodeText, type HopEvent, type TraceEvent } from '../simulator/trace/events.js';
 import type { Facts } from '../diagnostics/facts.js';
 import type { Analysis } from './analysis.js';
 import { hostView } from './topology-view.js';
@@ -44,7 +44,7 @@ export function actionView(action: ActionReport, facts: Facts, places: Places): 
       return {
         ...common(action, action.trace, places), result: action.outcome, messages: action.fault?.messages ?? [], expectation: action.expectation,
         good: action.expectation?.met ?? isGood(action), address: action.address === undefined ? undefined : hex(action.address), bypassedIommu: action.bypassedIommu,
-        fault: action.fault === undefined ? undefined : { code: faultCode(action.fault.code), name: action.fault.name }, path: pathOf(action.trace, facts, places),
+        fault: action.fault === undefined ? undefined : { code: faultCodeText(action.fault), name: action.fault.name }, path: pathOf(action.trace, facts, places),
       };
     case 'never': {
       const trace = action.counterExample?.trace ?? [];
@@ -54,9 +54,6 @@ export function actionView(action: ActionReport, facts: Facts, places: Places): 
 }
 
 const isGood = (dma: DmaReport): boolean => !dma.bypassedIommu && (dma.outcome === 'memory' || dma.outcome === 'interrupt' || dma.outcome === 'peer');
-
-/** Reason codes as dmesg prints them: two hexadecimal digits. */
-export const faultCode = (code: number): string => `0x${code.toString(16).padStart(2, '0')}`;
 
 const common = (action: ActionReport, trace: readonly TraceEvent[], places: Places): Pick<ActionView, 'id' | 'kind' | 'text' | 'place' | 'trace'> => ({
   id: action.id, kind: action.kind, text: action.text, place: placeOf(places, action.id), trace: trace.map((event) => traceStepView(event, places)),
@@ -69,7 +66,7 @@ export function traceStepView(event: TraceEvent, places: Places): TraceStepView 
   switch (event.kind) {
     case 'note': return base;
     case 'hop': return { ...base, address: event.address === undefined ? undefined : hex(event.address) };
-    case 'fault': return { ...base, code: faultCode(event.code), messages: event.messages };
+    case 'fault': return { ...base, code: faultCodeText(event), messages: event.messages };
     case 'read': return {
       ...base, entry: event.entry, stage: event.stage, level: event.level, index: event.index, address: hex(event.address), words: event.words.map(hex),
       fields: event.fields.map((field) => ({ name: field.name, bits: field.bits, value: hex(field.value), meaning: field.meaning })),

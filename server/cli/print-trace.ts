@@ -1,5 +1,5 @@
 /** A DMA in the terminal, step by step: the path, every table entry read, the fault. */
-import { faultCode } from '../analysis/views.js';
+import { faultCodeText } from '../simulator/trace/events.js';
 import { hex } from '../simulator/memory/address.js';
 import type { DmaReport } from '../simulator/report.js';
 import type { DecodedField, ReadEvent, TraceEvent } from '../simulator/trace/events.js';
@@ -15,7 +15,7 @@ function eventLines(event: TraceEvent): string[] {
   const rules = event.rules.length === 0 ? '' : style('dim', `  ${event.rules.join(' ')}`);
   switch (event.kind) {
     case 'read': return [`${mark} ${readHead(event)}${rules}`, ...fieldLines(event.fields), `      ${event.text}`];
-    case 'fault': return [`${mark} ${style('red', `fault ${faultCode(event.code)} ${event.name}`)}: ${event.text}${rules}`, ...event.messages.map((line) => `      dmesg: ${line}`)];
+    case 'fault': return [`${mark} ${style('red', `fault ${faultCodeText(event)} ${event.name}`)}: ${event.text}${rules}`, ...event.messages.map((line) => `      dmesg: ${line}`)];
     default: return [`${mark} ${event.text}${rules}`];
   }
 }

@@ -1,5 +1,5 @@
 import type { ActionReport, DmaReport, StepReport } from '../simulator/report.js';
-import { faultCode } from '../analysis/views.js';
+import { faultCodeText } from '../simulator/trace/events.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
 import { FORMAT_OPTION, filesOf, formatOf, parseArguments } from './arguments.js';
 import { toJson } from './json.js';
@@ -34,7 +34,7 @@ function simulationJson(loaded: Loaded): object {
     })),
     dma: actions.filter((action): action is DmaReport => action.kind === 'dma').map((dma) => ({
       id: dma.id, text: dma.text, line: line(dma.id, dma.id), outcome: dma.outcome, address: dma.address, peer: dma.peer, bypassedIommu: dma.bypassedIommu,
-      fault: dma.fault === undefined ? undefined : { ...dma.fault, code: faultCode(dma.fault.code) }, expectation: dma.expectation, trace: dma.trace,
+      fault: dma.fault === undefined ? undefined : { code: faultCodeText(dma.fault), name: dma.fault.name, messages: dma.fault.messages }, expectation: dma.expectation, trace: dma.trace,
     })),
     properties: actions.filter((action) => action.kind === 'never').map((never) => ({ id: never.id, text: never.text, line: line(never.id, never.id), holds: never.holds, why: never.why })),
     findings: loaded.presented.map(findingJson),
@@ -67,7 +67,7 @@ export function actionLine(action: ActionReport): string {
 
 function dmaResult(dma: DmaReport): string {
   const where = dma.address === undefined ? '' : ` 0x${dma.address.toString(16)}`;
-  const fault = dma.fault === undefined ? '' : ` ${faultCode(dma.fault.code)}`;
+  const fault = dma.fault === undefined ? '' : ` ${faultCodeText(dma.fault)}`;
   const text = `${dma.outcome}${where}${fault}${dma.bypassedIommu ? ' (IOMMU bypassed)' : ''}`;
   return (dma.expectation?.met ?? (dma.outcome !== 'fault' && dma.outcome !== 'blocked' && !dma.bypassedIommu)) ? good(text) : bad(text);
 }

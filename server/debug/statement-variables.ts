@@ -25,7 +25,7 @@ function answer(action: ActionReport): Variable[] {
     case 'step': return Object.entries(action.value ?? {}).map(([name, value]) => leaf(name, typeof value === 'bigint' ? hex(value) : String(value)));
     case 'dma': return [
       ...(action.address === undefined ? [] : [leaf('arrives at', hex(action.address))]),
-      ...(action.fault === undefined ? [] : [leaf('fault', `${hex(action.fault.code)} ${action.fault.name}`)]),
+      ...(action.fault === undefined ? [] : [leaf('fault', `${action.fault.decimal ? action.fault.code : hex(action.fault.code)} ${action.fault.name}`)]),
       leaf('past the IOMMU', action.bypassedIommu ? 'yes' : 'no'),
     ];
     case 'never': return [leaf('why', action.why)];
@@ -41,7 +41,7 @@ export function eventVariables(event: TraceEvent, key: string, store: VariableSt
 function details(event: TraceEvent, key: string, store: VariableStore): Variable[] {
   switch (event.kind) {
     case 'note': return [];
-    case 'fault': return [leaf('code', hex(event.code)), leaf('name', event.name), ...event.messages.map((line) => leaf('kernel log', line))];
+    case 'fault': return [leaf('code', event.decimal ? `${event.code}` : hex(event.code)), leaf('name', event.name), ...event.messages.map((line) => leaf('kernel log', line))];
     case 'hop': return [
       leaf('at', event.at), ...(event.address === undefined ? [] : [leaf('address', hex(event.address))]),
       ...(event.requesterId === undefined ? [] : [leaf('requester ID', requesterText(event.requesterId))]),

@@ -2,7 +2,7 @@
 import type { SubjectId } from './description.js';
 import type { AddressRange, Iova, PhysicalAddress } from './memory/address.js';
 import type { ReservedType } from './description.js';
-import type { TraceEvent } from './trace/events.js';
+import type { FaultCode, TraceEvent } from './trace/events.js';
 
 export interface Report {
   readonly hosts: readonly HostReport[];
@@ -103,7 +103,7 @@ export interface DmaReport {
   /** For `peer`: the function whose BAR it hit, and whether an IOMMU ever saw it. */
   readonly peer?: SubjectId;
   readonly bypassedIommu: boolean;
-  readonly fault?: { readonly code: number; readonly name: string; readonly messages: readonly string[] };
+  readonly fault?: FaultCode & { readonly name: string; readonly messages: readonly string[] };
   /** The page, when an IOTLB entry answered that the tables contradict (VTD-70). */
   readonly stale?: AddressRange<Iova>;
   readonly trace: readonly TraceEvent[];

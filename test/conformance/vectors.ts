@@ -11,6 +11,7 @@ import { basename, dirname, join } from 'node:path';
 import { noOutcome, type Outcome } from './outcome.js';
 import { readCases, readLines, readResults, type Case } from './vector-case.js';
 import { runAmdCase } from './vectors-amdvi.js';
+import { runRiscvCases } from './vectors-riscv.js';
 import { runVirtioFile } from './vectors-virtio.js';
 import { runVtdCase } from './vectors-vtd.js';
 
@@ -21,12 +22,12 @@ import { runVtdCase } from './vectors-vtd.js';
 export function runVectors(path: string): Outcome {
   const totals = noOutcome();
   for (const file of caseFiles(path)) {
-    const architecture = architectureOf(file) ?? '';
-    if (architecture === 'virtio') {
-      runVirtioFile(file, readResults(file.replace('.cases.', '.results.')), totals);
+    const runFile = FILE_RUNNERS[architectureOf(file) ?? ''];
+    if (runFile !== undefined) {
+      runFile(file, readResults(join(dirname(file), basename(file).replace('cases', 'results'))), totals);
       continue;
     }
-    const runCase = RUNNERS[architecture];
+    const runCase = RUNNERS[architectureOf(file) ?? ''];
     if (runCase === undefined) {
       totals.notCovered += readLines(file).filter((line) => line.startsWith('req')).length;
       continue;
@@ -47,6 +48,9 @@ function caseFiles(path: string): string[] {
 
 const ARCHITECTURES = ['vtd', 'amdvi', 'smmuv3', 'riscv', 'virtio'];
 const RUNNERS: Readonly<Record<string, (item: Case, results: ReadonlyMap<string, string>, totals: Outcome) => void>> = { vtd: runVtdCase, amdvi: runAmdCase };
+
+/** Of architectures whose cases are written in a way of their own. */
+const FILE_RUNNERS: Readonly<Record<string, (file: string, results: ReadonlyMap<string, string>, totals: Outcome) => void>> = { riscv: runRiscvCases, virtio: runVirtioFile };
 
 /** By the folder's name, else by the first architecture that its README's title names. */
 function architectureOf(file: string): string | undefined {

@@ -1,5 +1,7 @@
 /** Recorded answers of an independent VT-d model; see the vectors' own README for their format. */
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runVectors } from '../conformance/vectors.js';
 
@@ -36,8 +38,20 @@ describe.skipIf(!present)('VTD-30, GEN-02: vectors', () => {
     expect([unknown, notCovered]).toEqual([0, 0]);
   });
 
-  it('architectures without a runner are not covered', () => {
-    expect(runVectors(`${VECTORS}/riscv`)).toMatchObject({ agree: 0, differ: 0 });
-    expect(runVectors(`${VECTORS}/riscv`).notCovered).toBeGreaterThan(0);
+  it('RVI 4: the reference model of the RISC-V IOMMU', () => {
+    const { agree, unknown, notCovered, differences } = runVectors(`${VECTORS}/riscv`);
+    expect(differences.filter((line) => line.includes('nobody knows why'))).toEqual([]);
+    expect(agree).toBeGreaterThan(70 * differences.length);
+    expect({ unknown, notCovered }).toEqual({ unknown: 0, notCovered: 0 });
+  });
+
+});
+
+describe('vectors of architectures without a runner', () => {
+  it('are not covered', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vectors-'));
+    writeFileSync(join(folder, 'cases.txt'), 'case 1\nreq 0 0 1000\nreq 0 1 1000\nend\n');
+    expect(runVectors(folder)).toMatchObject({ agree: 0, differ: 0, notCovered: 2 });
+    rmSync(folder, { recursive: true });
   });
 });

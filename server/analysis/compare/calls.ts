@@ -1,5 +1,5 @@
 /** The actions of a run as calls that can be compared: verb, answer, what it asks, why it answered so. */
-import { faultCode } from '../views.js';
+import { faultCodeText } from '../../simulator/trace/events.js';
 import type { MachineDescription, StepDescription, SubjectId } from '../../simulator/description.js';
 import type { KernelProfile } from '../../simulator/kernel/profile.js';
 import type { ActionReport, DmaReport, RunReport, StepReport } from '../../simulator/report.js';
@@ -89,7 +89,7 @@ function stepCall(action: StepReport, model: Model, profile: KernelProfile, used
 
 function dmaCall(action: DmaReport): Call {
   const last = action.trace.findLast(({ verdict }) => verdict === 'fault' || verdict === 'blocked') ?? action.trace.at(-1);
-  const code = action.fault === undefined ? '' : ` ${faultCode(action.fault.code)}`;
+  const code = action.fault === undefined ? '' : ` ${faultCodeText(action.fault)}`;
   return {
     verb: 'dma', text: withoutExpectation(action.text), result: `${action.outcome}${code}`, isDma: true, good: action.outcome === 'memory' || action.outcome === 'interrupt' || action.outcome === 'peer',
     rules: last?.rules ?? [], why: last?.text ?? '', asked: [], sentences: action.trace.filter(({ kind }) => kind !== 'read').map(sentence),

@@ -1,6 +1,7 @@
 import { onRootPort, sampleHost } from '../sample.js';
 import type { DiagnosticRule, Found } from '../rule.js';
 import type { ActionReport, DmaReport } from '../../simulator/report.js';
+import { faultCodeText } from '../../simulator/trace/events.js';
 
 const EXPECTATION = /\s+expect\s+.*$/s;
 
@@ -10,7 +11,7 @@ const faultLine = (dma: DmaReport): string => (dma.fault === undefined || dma.fa
 function observed(action: Exclude<ActionReport, { kind: 'never' }>): string | null {
   if (action.kind === 'step') return action.result === 'not-modelled' ? null : action.result;
   switch (action.outcome) {
-    case 'fault': return action.fault === undefined ? 'fault' : `fault 0x${action.fault.code.toString(16).padStart(2, '0')}`;
+    case 'fault': return action.fault === undefined ? 'fault' : `fault ${faultCodeText(action.fault)}`;
     case 'memory': return action.address === undefined ? 'ok' : `address 0x${action.address.toString(16)}`;
     case 'peer': return 'peer';
     case 'interrupt': return 'interrupt';

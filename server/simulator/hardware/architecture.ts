@@ -6,7 +6,7 @@
 import type { IommuArchitectureName, IommuDescription, SubjectId } from '../description.js';
 import type { AddressRange, Iova, PhysicalAddress } from '../memory/address.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
-import type { TraceSink } from '../trace/events.js';
+import type { FaultCode, TraceSink } from '../trace/events.js';
 import type { Permission } from '../description.js';
 import type { Errno } from '../errno.js';
 
@@ -36,10 +36,9 @@ export type UnitAnswer =
   /** Refused without a fault record. */
   | { readonly kind: 'blocked'; readonly reason: string };
 
-export interface UnitFault {
+/** The code is a VT-d fault reason, AMD event code, SMMUv3 event number, RISC-V cause, virtio-iommu fault reason. */
+export interface UnitFault extends FaultCode {
   readonly kind: 'fault';
-  /** VT-d fault reason, AMD event code, SMMUv3 event number, RISC-V cause, virtio-iommu fault reason. */
-  readonly code: number;
   readonly name: string;
   /** AMD: the event's 12 flag bits. Virtio-iommu: the flags of the fault event. */
   readonly flags?: number;
@@ -49,6 +48,8 @@ export interface UnitFault {
   readonly domainId?: number;
   /** VT-d: which interrupt remapping entry a blocked interrupt wanted. */
   readonly interruptIndex?: number;
+  /** RISC-V: iotval2 of the record, the guest physical address of a guest page fault; bits 0 and 1: of a table that the unit read or was to write. */
+  readonly value?: bigint;
 }
 
 /** What the Linux driver gives a requester ID (or stream ID, device ID); see hw-x86 4.1. */

@@ -10,7 +10,7 @@ import type { SubjectId } from '../description.js';
 import { hex, type PhysicalAddress } from '../memory/address.js';
 import { addressOf, floorLog2, frameOf, lowHalf } from '../memory/frame.js';
 import { sizeText } from '../memory/sizes.js';
-import type { TraceSink } from '../trace/events.js';
+import { faultCodeText, type TraceSink } from '../trace/events.js';
 import type { DeviceEntry, IotlbControl, UnitAnswer, UnitFault, UnitRequest } from './architecture.js';
 import { NEEDS, READ, WRITE } from './entry-read.js';
 import { Iotlb, type IotlbEntry } from './iotlb.js';
@@ -177,7 +177,7 @@ function answerOf(iotlb: Iotlb, slot: number, frame: number, asked: bigint): Tra
 function contradiction(now: UnitAnswer): string {
   switch (now.kind) {
     case 'address': return `they lead to ${hex(now.address)} now`;
-    case 'fault': return `a walk would end with fault 0x${now.code.toString(16).padStart(2, '0')} now`;
+    case 'fault': return `a walk would end with fault ${faultCodeText(now)} now`;
     default: return 'a walk would end elsewhere now';
   }
 }

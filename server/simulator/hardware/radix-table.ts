@@ -27,6 +27,8 @@ export interface EntryFormat {
   leafFrame(page: Uint32Array, index: number, level: number): number;
   /** READ | WRITE. */
   permission(page: Uint32Array, index: number): number;
+  /** Frame of the table that an entry points to; absent = in bits 51:12. */
+  child?(page: Uint32Array, index: number): number;
   /** `level` is that of the entry; `child` the frame of the table below it. */
   writeTable(page: Uint32Array, index: number, level: number, child: number): void;
   /** One entry of a leaf; the caller repeats it for leaves that take several entries. */
@@ -48,6 +50,8 @@ export interface TableRules {
    * the old one (old AMD-Vi code), or the old one stays, with a line in the log and no error (old VT-d code).
    */
   readonly collision: 'refuse' | 'replace' | 'keep';
+  /** Errno where a leaf larger than the new one is in the way, whatever `collision` says of others. */
+  readonly largerLeaf?: Errno;
   /** Errno beyond the aperture. */
   readonly beyond: Errno;
   /** Whether unmapping gives tables back that it emptied. */
@@ -93,11 +97,13 @@ export class RadixTable implements PageTable {
   private readonly origins = new Origins();
   /** By log2 of the bytes that alignment and length allow: log2 of the leaf to use. */
   private readonly leafFor: readonly number[];
+  private readonly childOf: (page: Uint32Array, index: number) => number;
 
   constructor(private readonly memory: PhysicalMemory, private readonly rules: TableRules) {
     this.levels = rules.levels;
     this.pageSizes = rules.pageSizes;
     this.aperture = rules.aperture;
+    this.childOf = rules.format.child ?? childOf;
     this.rootFrame = this.newTable();
     this.leafFor = largestUpTo(rules.leafSizes);
   }
@@ -121,7 +127,7 @@ export class RadixTable implements PageTable {
       const shift = this.leafFor[12 + room]!;
       if (!this.placeLeaf(at, to, shift, bits)) {
         if (at > first) this.clear(first, at);
-        return 'EADDRINUSE';
+        return this.rules.largerLeaf ?? 'EADDRINUSE';
       }
       at += framesOf(shift);
       to += framesOf(shift);
@@ -153,7 +159,7 @@ export class RadixTable implements PageTable {
         const physical = addressOf(this.rules.format.leafFrame(page, index, level) + (frame % framesOf(shift)), offset);
         return { physical: physical as PhysicalAddress, pageSize: 1n << BigInt(shift), permission: permissionOf(this.rules.format.permission(page, index)) };
       }
-      table = childOf(page, index);
+      table = this.childOf(page, index);
     }
   }
 
@@ -205,7 +211,7 @@ export class RadixTable implements PageTable {
     const { format } = this.rules;
     const level = Math.floor((shift - 12) / 9) + 1;
     const table = this.tableFor(at, level);
-    if (table === null) return this.rules.collision !== 'refuse';
+    if (table === null) return this.rules.largerLeaf === undefined && this.rules.collision !== 'refuse';
     const page = this.memory.pageForWriting(table);
     const first = indexAt(at, level);
     const end = first + 2 ** (shift - levelShift(level));
@@ -225,11 +231,11 @@ export class RadixTable implements PageTable {
       const index = indexAt(frame, at);
       let kind = format.kind(page, index, at);
       if (kind === LEAF) {
-        if (!this.makeRoom(page, index, at, frame)) return null;
+        if (this.rules.largerLeaf !== undefined || !this.makeRoom(page, index, at, frame)) return null;
         kind = EMPTY;
       }
       if (kind === EMPTY) format.writeTable(page, index, at, this.newTable());
-      table = childOf(page, index);
+      table = this.childOf(page, index);
     }
     return table;
   }
@@ -240,7 +246,7 @@ export class RadixTable implements PageTable {
     const kind = format.kind(page, index, level);
     if (kind === EMPTY) return true;
     if (kind === TABLE) {
-      const child = childOf(page, index);
+      const child = this.childOf(page, index);
       if (collision === 'refuse' && !this.isEmpty(child, level - 1)) return false;
       this.freeTable(child, level - 1);
       clearEntry(page, index);
@@ -255,7 +261,7 @@ export class RadixTable implements PageTable {
     const page = this.memory.page(table) ?? NO_ENTRIES;
     for (let index = 0; index < 512; index++) {
       const kind = this.rules.format.kind(page, index, level);
-      if (kind === LEAF || (kind === TABLE && !this.isEmpty(childOf(page, index), level - 1))) return false;
+      if (kind === LEAF || (kind === TABLE && !this.isEmpty(this.childOf(page, index), level - 1))) return false;
     }
     return true;
   }
@@ -289,7 +295,7 @@ export class RadixTable implements PageTable {
       }
       const start = span.at - (span.at % frames);
       const whole = span.at === start && span.end >= start + frames;
-      const child = childOf(page, index);
+      const child = this.childOf(page, index);
       if (!this.clearBelow(child, level - 1, span)) return false;
       if (whole && freesTables) {
         this.freeTable(child, level - 1);
@@ -311,7 +317,7 @@ export class RadixTable implements PageTable {
   private freeTable(table: number, level: number): void {
     const page = this.memory.page(table) ?? NO_ENTRIES;
     for (let index = 0; level > 1 && index < 512; index++) {
-      if (this.rules.format.kind(page, index, level) === TABLE) this.freeTable(childOf(page, index), level - 1);
+      if (this.rules.format.kind(page, index, level) === TABLE) this.freeTable(this.childOf(page, index), level - 1);
     }
     this.memory.release(table);
   }
@@ -331,7 +337,7 @@ export class RadixTable implements PageTable {
       const kind = format.kind(page, index, level);
       if (kind === EMPTY) continue;
       const start = base + index * frames;
-      if (kind === TABLE) this.visit(childOf(page, index), level - 1, start, see);
+      if (kind === TABLE) this.visit(this.childOf(page, index), level - 1, start, see);
       else {
         const shift = format.leafShift(page, index, level);
         see(page, index, start, level);

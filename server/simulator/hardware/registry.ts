@@ -3,6 +3,7 @@ import type { EmbeddedIommuName, IommuArchitectureName } from '../description.js
 import { amdvi } from './amdvi/unit.js';
 import type { IommuArchitecture } from './architecture.js';
 import { EMBEDDED, isEmbedded } from './kernel-only/embedded.js';
+import { riscv } from './riscv/unit.js';
 import { virtioIommu } from './virtio/unit.js';
 import { vtd } from './vtd/unit.js';
 
@@ -15,7 +16,7 @@ const NAMES: Readonly<Record<Exclude<IommuArchitectureName, EmbeddedIommuName>, 
   'vtd': 'Intel VT-d', 'amd-vi': 'AMD-Vi', 'smmuv3': 'Arm SMMUv3', 'riscv-iommu': 'the RISC-V IOMMU', 'virtio-iommu': 'virtio-iommu', 'mock': "iommufd's own test unit",
 };
 
-const MODELLED: Partial<Record<IommuArchitectureName, IommuArchitecture>> = { 'vtd': vtd, 'amd-vi': amdvi, 'virtio-iommu': virtioIommu };
+const MODELLED: Partial<Record<IommuArchitectureName, IommuArchitecture>> = { 'vtd': vtd, 'amd-vi': amdvi, 'riscv-iommu': riscv, 'virtio-iommu': virtioIommu };
 
 export function architectureOf(name: IommuArchitectureName): ArchitectureEntry {
   const architecture = MODELLED[name];

@@ -153,7 +153,7 @@ class Request {
   private faulted(unit: IommuUnit, fault: UnitFault, request: UnitRequest): DmaOutcome {
     const messages = fault.recorded ? unit.faultMessages(fault, request, this.deviceBehind(unit, request.requesterId)) : [];
     this.trace?.completeFault(messages);
-    return { outcome: 'fault', bypassedIommu: false, fault: { code: fault.code, name: fault.name, messages } };
+    return { outcome: 'fault', bypassedIommu: false, fault: { code: fault.code, ...(fault.decimal && { decimal: fault.decimal }), name: fault.name, messages } };
   }
 
   /** The device that the kernel finds under the ID that a unit reports: for an alias another one than the sender, or none. */

@@ -2,15 +2,16 @@
 import type { Expectation, SubjectId } from '../description.js';
 import type { DmaReport, ExpectationReport } from '../report.js';
 import { hex } from '../memory/address.js';
+import { faultCodeText } from '../trace/events.js';
 
 /** Says things by name, as the file does. */
 export type NameOf = (subject: SubjectId) => string;
 
-/** `expect …` as it is written. */
-export function expectationText(expectation: Expectation, nameOf: NameOf): string {
+/** `expect …` as it is written. @param decimal how the fault is counted that there was */
+export function expectationText(expectation: Expectation, nameOf: NameOf, decimal?: true): string {
   switch (expectation.kind) {
     case 'errno': return expectation.errno;
-    case 'fault': return expectation.code === undefined ? 'fault' : `fault ${codeText(expectation.code)}`;
+    case 'fault': return expectation.code === undefined ? 'fault' : `fault ${faultCodeText({ code: expectation.code, ...(decimal && { decimal }) })}`;
     case 'peer': return expectation.device === undefined ? 'peer' : `peer ${nameOf(expectation.device)}`;
     case 'address': return `address ${hex(expectation.address)}`;
     case 'value': return `value ${expectation.value}`;
@@ -31,7 +32,7 @@ export function judgeStep(expectation: Expectation | undefined, result: string, 
 
 export function judgeDma(expectation: Expectation | undefined, report: Omit<DmaReport, 'expectation'>, nameOf: NameOf): ExpectationReport | undefined {
   if (expectation === undefined) return undefined;
-  return { met: dmaMeets(expectation, report), expected: expectationText(expectation, nameOf), actual: outcomeText(report, nameOf) };
+  return { met: dmaMeets(expectation, report), expected: expectationText(expectation, nameOf, report.fault?.decimal), actual: outcomeText(report, nameOf) };
 }
 
 function dmaMeets(expectation: Expectation, report: Omit<DmaReport, 'expectation'>): boolean {
@@ -51,9 +52,7 @@ function outcomeText(report: Omit<DmaReport, 'expectation'>, nameOf: NameOf): st
   switch (report.outcome) {
     case 'memory': return `memory${at}`;
     case 'peer': return `peer ${report.peer === undefined ? '' : nameOf(report.peer)}${at}`;
-    case 'fault': return report.fault === undefined ? 'fault' : `fault ${codeText(report.fault.code)} (${report.fault.name})`;
+    case 'fault': return report.fault === undefined ? 'fault' : `fault ${faultCodeText(report.fault)} (${report.fault.name})`;
     default: return report.outcome;
   }
 }
-
-const codeText = (code: number): string => `0x${code.toString(16).padStart(2, '0')}`;

@@ -55,10 +55,17 @@ export interface DecodedField {
   readonly meaning?: string;
 }
 
-export interface FaultEvent extends EventBase {
-  readonly kind: 'fault';
-  /** Reason or event code as the manual counts it. */
+/** Reason or event code as the manual counts it. */
+export interface FaultCode {
   readonly code: number;
+  /** Manual and kernel write it in decimal (causes of the RISC-V IOMMU); absent = two hexadecimal digits. */
+  readonly decimal?: true;
+}
+
+export const faultCodeText = ({ code, decimal }: FaultCode): string => (decimal === true ? `${code}` : `0x${code.toString(16).padStart(2, '0')}`);
+
+export interface FaultEvent extends EventBase, FaultCode {
+  readonly kind: 'fault';
   /** The manual's or the kernel's name of it. */
   readonly name: string;
   /** Lines the kernel would log, without time stamp. */

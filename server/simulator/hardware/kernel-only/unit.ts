@@ -18,7 +18,7 @@ interface Driver {
   readonly granules: readonly bigint[];
   /** Release from which unmaps may be flushed later (DOM-28). */
   readonly deferredFlushSince: number;
-  /** Interrupts are isolated by the interrupt controller (an ITS, an IMSIC), not by the IOMMU. */
+  /** Interrupts are isolated by the interrupt controller (an ITS), not by the IOMMU. */
   readonly isolatedMsi: boolean;
   /** Release (major * 1000 + minor) with a static blocked domain. */
   readonly blockedDomainSince: number;
@@ -32,7 +32,6 @@ const bytes = (...shifts: readonly number[]): bigint => shifts.reduce((map, shif
 
 const DRIVERS: Readonly<Partial<Record<IommuArchitectureName, Driver>>> = {
   smmuv3: { addressWidth: 48, granules: [bytes(12, 21, 30), bytes(14, 25), bytes(16, 29)], deferredFlushSince: 0, isolatedMsi: true, blockedDomainSince: 6012, splitsLeavesUntil: 6013 },
-  'riscv-iommu': { addressWidth: 48, granules: [bytes(12, 21, 30)], deferredFlushSince: 0, isolatedMsi: true, blockedDomainSince: 6013, splitsLeavesUntil: 0 },
 };
 
 export function kernelOnlyUnit(description: IommuDescription, memory: PhysicalMemory, profile: DriverProfile, notModelled: string): IommuUnit {

@@ -1,0 +1,126 @@
+/** The second-stage walk: guest physical to physical (RVI 4.7). Also goes below first stage and process directory, as an implicit read. */
+import type { SubjectId } from '../../description.js';
+import type { TraceSink } from '../../trace/events.js';
+import { EntryRead } from '../entry-read.js';
+import type { RiscvChoices } from './capabilities.js';
+import { CONTROL, type DeviceDirectory } from './device-directory.js';
+import { secondStageLayout } from './layouts.js';
+import { indexIn, LOW_FRAMES, type PagingMode } from './modes.js';
+import { alignmentFlaw, bitsToSet, ENTRY, type EntryRules, FLAW, frameOfPpn, isLeaf, leafShift, memoryTypeOf, missingPermission, noteOf, targetOf } from './page-entry.js';
+import type { RiscvRegisters } from './registers.js';
+import { CORRUPTION, LOADED, type TableMemory } from './table-memory.js';
+
+/** How a walk of either stage ends. */
+export const WALK = { done: 0, pageFault: 1, accessFault: 2, corruption: 3, guestPageFault: 4 } as const;
+
+/** What the unit itself reads on behalf of a request. */
+export const IMPLICIT = { no: 0, processDirectory: 1, pageTable: 2 } as const;
+
+/** Bits of guest physical address where the first stage is a 32-bit one (SXL). */
+const NARROW_GUEST_FRAMES = 2 ** (34 - 12);
+const PHYSICAL_PAGES = 2 ** 44;
+const EVERYTHING = ENTRY.read | ENTRY.write | ENTRY.execute;
+
+export interface SecondStageNeed {
+  /** ENTRY.read, write and execute of the request. */
+  readonly bits: number;
+  /** False for translation requests, which are told what there is. */
+  readonly checked: boolean;
+}
+
+export const IMPLICIT_READ: SecondStageNeed = { bits: ENTRY.read, checked: true };
+
+/** Walks; where the last walk ended is in the fields, so that nothing is allocated for a request. */
+export class SecondStage {
+  /** Physical frame. */
+  frame = 0;
+  /** log2 of the page's bytes. */
+  shift = 0;
+  /** ENTRY.read, write, execute and dirty of the leaf. */
+  leaf = 0;
+  memoryType = 0;
+  /** The last walk did not begin: the guest's address has bits that the mode does not translate. */
+  outOfRange = false;
+
+  constructor(
+    private readonly tables: TableMemory,
+    private readonly rules: EntryRules,
+    private readonly registers: RiscvRegisters,
+    private readonly choices: RiscvChoices,
+    private readonly unit: SubjectId,
+  ) {}
+
+  /** @param frame of the guest @param implicit of IMPLICIT @returns one of WALK */
+  walk(device: DeviceDirectory, frame: number, need: SecondStageNeed, implicit: number, sink: TraceSink | null): number {
+    const mode = device.secondStage;
+    this.outOfRange = mode !== undefined && (frame >= mode.reach || (device.has(CONTROL.sxl) && frame >= NARROW_GUEST_FRAMES));
+    if (this.outOfRange) return WALK.pageFault;
+    if (mode === undefined) return this.bare(frame);
+    const big = this.registers.bigEndian;
+    const below = frame % LOW_FRAMES;
+    const above = Math.floor(frame / LOW_FRAMES);
+    let table = device.secondRoot;
+    for (let level = mode.levels - 1; ; level--) {
+      const at = indexIn(mode, below, above, level) * mode.entryBytes;
+      // The root is four pages.
+      const page = table + (at >>> 12);
+      const loaded = this.tables.load(page, at & 0xfff, mode.entryBytes, big);
+      if (loaded !== LOADED) return this.unreadable(sink, mode, level, page, at, loaded);
+      const low = this.tables.half(0);
+      const high = this.tables.half(1);
+      let flaw = this.rules.flawOf(low, high, level);
+      const leaf = isLeaf(low);
+      if (leaf && flaw === FLAW.none) flaw = this.leafFlaw(low, high, mode.frames[level]!, need);
+      const missing = leaf && flaw === FLAW.none ? this.toSet(low, need, implicit, device) : 0;
+      if (missing !== 0 && !device.has(CONTROL.gade)) flaw = (missing & ENTRY.accessed) !== 0 ? FLAW.notAccessed : FLAW.notDirty;
+      if (sink !== null) this.trace(sink, mode, level, page, at, [low, high], leaf, flaw, missing);
+      if (flaw !== FLAW.none) return WALK.pageFault;
+      if (leaf) {
+        if (missing !== 0) this.tables.setBits(page, at & 0xfff, mode.entryBytes, big, missing);
+        this.finish(low | missing, high, frame, mode, level);
+        return WALK.done;
+      }
+      table = frameOfPpn(low, high);
+    }
+  }
+
+  /** Page numbers of physical memory have 44 bits, also where nobody translates. */
+  private bare(frame: number): number {
+    this.frame = frame % PHYSICAL_PAGES;
+    this.shift = this.choices.bareSecondShift;
+    this.leaf = EVERYTHING | ENTRY.dirty;
+    this.memoryType = 0;
+    return WALK.done;
+  }
+
+  private finish(low: number, high: number, frame: number, mode: PagingMode, level: number): void {
+    this.shift = leafShift(high, mode.shifts[level]!);
+    this.frame = targetOf(low, high, frame, this.shift === mode.shifts[level]! ? mode.frames[level]! : 2 ** (this.shift - 12));
+    this.leaf = low & (EVERYTHING | ENTRY.dirty);
+    this.memoryType = memoryTypeOf(high);
+  }
+
+  private leafFlaw(low: number, high: number, frames: number, need: SecondStageNeed): number {
+    const permission = need.checked ? missingPermission(low, need.bits) : FLAW.none;
+    if (permission !== FLAW.none) return permission;
+    return (low & ENTRY.user) === 0 ? FLAW.supervisorOnly : alignmentFlaw(low, high, frames);
+  }
+
+  /** A page of first-stage tables is made dirty at once where both stages' bits are set by the unit: an entry in it may be changed next. */
+  private toSet(low: number, need: SecondStageNeed, implicit: number, device: DeviceDirectory): number {
+    const willWrite = implicit === IMPLICIT.pageTable && device.has(CONTROL.sade) && device.has(CONTROL.gade);
+    return bitsToSet(low, (need.bits & ENTRY.write) !== 0 || willWrite);
+  }
+
+  private unreadable(sink: TraceSink | null, mode: PagingMode, level: number, page: number, at: number, loaded: number): number {
+    const note = loaded === CORRUPTION ? 'the data is poisoned' : 'nothing may be read at this address';
+    sink?.push(new EntryRead(this.unit, secondStageLayout(mode, level, false), page, at & 0xfff, at / mode.entryBytes, [], 'fault', note, ['RVI 4.7']));
+    return loaded === CORRUPTION ? WALK.corruption : WALK.accessFault;
+  }
+
+  private trace(sink: TraceSink, mode: PagingMode, level: number, page: number, at: number, halves: readonly number[], leaf: boolean, flaw: number, set: number): void {
+    const verdict = flaw !== FLAW.none ? 'fault' : leaf ? 'done' : 'continue';
+    const allowed = leaf ? (halves[0]! >>> 1) & 3 : undefined;
+    sink.push(new EntryRead(this.unit, secondStageLayout(mode, level, leaf), page, at & 0xfff, at / mode.entryBytes, halves, verdict, noteOf(flaw, leaf, set), ['RVI 4.7'], allowed));
+  }
+}
