@@ -8,7 +8,7 @@ import { CONTROL, type DeviceDirectory } from './device-directory.js';
 import { firstStageLayout } from './layouts.js';
 import { indexIn, LOW_FRAMES, type PagingMode } from './modes.js';
 import { alignmentFlaw, bitsToSet, ENTRY, type EntryRules, FLAW, frameOfPpn, isLeaf, leafShift, memoryTypeOf, missingPermission, noteOf, targetOf } from './page-entry.js';
-import { IMPLICIT, IMPLICIT_READ, WALK, type SecondStage, type SecondStageNeed } from './second-stage.js';
+import { FRESH_DIRTY_COUNTS, IMPLICIT, IMPLICIT_READ, WALK, type SecondStage, type SecondStageNeed } from './second-stage.js';
 import { CORRUPTION, LOADED, type TableMemory } from './table-memory.js';
 
 export interface FirstStageNeed extends SecondStageNeed {
@@ -81,7 +81,7 @@ export class FirstStage {
       if ((low & ENTRY.global) !== 0) this.global = true;
       if (leaf) {
         if (missing !== 0) this.tables.setBits(page, at, mode.entryBytes, big, missing);
-        this.finish(low | missing, high, frame, mode, level);
+        this.finish(FRESH_DIRTY_COUNTS || need.checked ? low | missing : low, high, frame, mode, level);
         return WALK.done;
       }
       table = frameOfPpn(low, high);

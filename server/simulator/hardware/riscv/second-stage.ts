@@ -21,6 +21,12 @@ const NARROW_GUEST_FRAMES = 2 ** (34 - 12);
 const PHYSICAL_PAGES = 2 ** 44;
 const EVERYTHING = ENTRY.read | ENTRY.write | ENTRY.execute;
 
+/**
+ * Whether a dirty bit that a translation request has just set lets its own answer allow writing. The specification reads so; the reference
+ * model answers from the entry as it was, and its record decides.
+ */
+export const FRESH_DIRTY_COUNTS = false;
+
 export interface SecondStageNeed {
   /** ENTRY.read, write and execute of the request. */
   readonly bits: number;
@@ -77,7 +83,7 @@ export class SecondStage {
       if (flaw !== FLAW.none) return WALK.pageFault;
       if (leaf) {
         if (missing !== 0) this.tables.setBits(page, at & 0xfff, mode.entryBytes, big, missing);
-        this.finish(low | missing, high, frame, mode, level);
+        this.finish(FRESH_DIRTY_COUNTS || need.checked ? low | missing : low, high, frame, mode, level);
         return WALK.done;
       }
       table = frameOfPpn(low, high);
@@ -106,9 +112,12 @@ export class SecondStage {
     return (low & ENTRY.user) === 0 ? FLAW.supervisorOnly : alignmentFlaw(low, high, frames);
   }
 
-  /** A page of first-stage tables is made dirty at once where both stages' bits are set by the unit: an entry in it may be changed next. */
+  /**
+   * A page of first-stage tables has to be dirty where the unit sets first-stage bits, because an entry in it may be changed next; and, as the
+   * reference model has it, it becomes dirty together with accessed.
+   */
   private toSet(low: number, need: SecondStageNeed, implicit: number, device: DeviceDirectory): number {
-    const willWrite = implicit === IMPLICIT.pageTable && device.has(CONTROL.sade) && device.has(CONTROL.gade);
+    const willWrite = implicit === IMPLICIT.pageTable && (device.has(CONTROL.sade) || (low & ENTRY.accessed) === 0);
     return bitsToSet(low, (need.bits & ENTRY.write) !== 0 || willWrite);
   }
 
