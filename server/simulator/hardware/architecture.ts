@@ -47,6 +47,8 @@ export interface UnitFault {
   readonly recorded: boolean;
   /** AMD: the domain number that the event names. */
   readonly domainId?: number;
+  /** SMMUv3: the words of the event record, lowest first. */
+  readonly record?: readonly bigint[];
   /** VT-d: which interrupt remapping entry a blocked interrupt wanted. */
   readonly interruptIndex?: number;
 }

@@ -3,6 +3,7 @@ import type { EmbeddedIommuName, IommuArchitectureName } from '../description.js
 import { amdvi } from './amdvi/unit.js';
 import type { IommuArchitecture } from './architecture.js';
 import { EMBEDDED, isEmbedded } from './kernel-only/embedded.js';
+import { smmuv3 } from './smmuv3/unit.js';
 import { vtd } from './vtd/unit.js';
 
 export type ArchitectureEntry =
@@ -14,7 +15,7 @@ const NAMES: Readonly<Record<Exclude<IommuArchitectureName, EmbeddedIommuName>, 
   'vtd': 'Intel VT-d', 'amd-vi': 'AMD-Vi', 'smmuv3': 'Arm SMMUv3', 'riscv-iommu': 'the RISC-V IOMMU', 'virtio-iommu': 'virtio-iommu', 'mock': "iommufd's own test unit",
 };
 
-const MODELLED: Partial<Record<IommuArchitectureName, IommuArchitecture>> = { 'vtd': vtd, 'amd-vi': amdvi };
+const MODELLED: Partial<Record<IommuArchitectureName, IommuArchitecture>> = { 'vtd': vtd, 'amd-vi': amdvi, 'smmuv3': smmuv3 };
 
 export function architectureOf(name: IommuArchitectureName): ArchitectureEntry {
   const architecture = MODELLED[name];

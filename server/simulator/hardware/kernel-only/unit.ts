@@ -35,7 +35,6 @@ const bytes = (...shifts: readonly number[]): bigint => shifts.reduce((map, shif
 const ALL_FROM_4_KIB = (1n << 64n) - 4096n;
 
 const DRIVERS: Readonly<Partial<Record<IommuArchitectureName, Driver>>> = {
-  smmuv3: { addressWidth: 48, granules: [bytes(12, 21, 30), bytes(14, 25), bytes(16, 29)], deferredFlushSince: 0, isolatedMsi: true, blockedDomainSince: 6012, splitsLeavesUntil: 6013 },
   'virtio-iommu': { addressWidth: 39, granules: [ALL_FROM_4_KIB], deferredFlushSince: 6009, isolatedMsi: false, blockedDomainSince: Infinity, splitsLeavesUntil: 0, finishesDomainsAtAttachUntil: 6015 },
   'riscv-iommu': { addressWidth: 48, granules: [bytes(12, 21, 30)], deferredFlushSince: 0, isolatedMsi: true, blockedDomainSince: 6013, splitsLeavesUntil: 0 },
 };

@@ -1,0 +1,56 @@
+/** Recorded questions to an independent SMMUv3 model. */
+import type { UnitAnswer } from '../../server/simulator/hardware/architecture.js';
+import type { SmmuCapabilities } from '../../server/simulator/hardware/smmuv3/capabilities.js';
+import { SmmuUnit } from '../../server/simulator/hardware/smmuv3/unit.js';
+import type { PhysicalMemory } from '../../server/simulator/memory/physical-memory.js';
+import { kernel, request, unitDescription } from '../hardware/request.js';
+import type { Outcome } from './outcome.js';
+import { compareOutcome, hexadecimal, memoryOf, type Asked, type Case, type Verdict } from './vector-case.js';
+import { deviationOf } from './vectors-smmuv3-deviations.js';
+
+/** What the emulator's ID registers say. */
+const HARDWARE: SmmuCapabilities = {
+  addressWidth: 48, outputWidth: 44, granules: [12, 14, 16], stageOne: true, stageTwo: true, streamBits: 16, substreamBits: 0, twoLevelContexts: true, hardwareUpdate: 0, stallModel: 1, abortsOnly: true, ats: false,
+};
+const RAM = 0x4000_0000n;
+/** Where every word that is no table's holds a marker that says its own address. */
+const MARKERS = { start: RAM + (8n << 20n), end: RAM + (60n << 20n) };
+
+export function runSmmuCase(item: Case, results: ReadonlyMap<string, string>, totals: Outcome): void {
+  const memory = memoryOf(item, RAM);
+  const unit = new SmmuUnit(unitDescription('smmuv3'), memory, kernel(6012), HARDWARE);
+  unit.registers.streamTable = item.rootTable;
+  unit.registers.streamTableConfig = item.tableConfig;
+  item.requests.forEach((asked, i) => {
+    const name = `${item.id}.${i}`;
+    const expected = results.get(name);
+    if (expected === undefined || expected === 'CRASH') return;
+    const answer = unit.translate(request(asked.requesterId, asked.write ? 'write' : 'read', asked.address, { size: 8 }), null);
+    const verdict = compare(expected, answer, asked, memory);
+    totals[verdict]++;
+    if (verdict !== 'agree') totals.differences.push(`${name}: recorded ${expected}, we say ${describe(answer)} (${deviationOf(expected, answer, asked, item) ?? 'nobody knows why'})`);
+  });
+}
+
+function describe(answer: UnitAnswer): string {
+  switch (answer.kind) {
+    case 'address': return `address ${answer.address.toString(16)} ${answer.read ? 'r' : ''}${answer.write ? 'w' : ''}`;
+    case 'fault': return `event ${answer.code.toString(16)} ${(answer.record ?? []).map((word) => word.toString(16)).join()}${answer.recorded ? '' : ' unrecorded'}`;
+    case 'interrupt': return 'interrupt';
+    case 'blocked': return `blocked: ${answer.reason}`;
+  }
+}
+
+const WALK_FAULTS = 0x10;
+
+/** The emulator records the lower bits of intermediate addresses too, for which the record has no room. */
+const comparable = (words: readonly bigint[], code: number): string => words.map((word, i) => (i === 3 && code >= WALK_FAULTS ? word & ~0xfffn : word).toString(16)).join();
+
+function compare(expected: string, answer: UnitAnswer, asked: Asked, memory: PhysicalMemory): Verdict {
+  const event = /^EVENT type=(\w+) sid=(\w+) w=([\w,]+)$/.exec(expected);
+  if (event === null) return compareOutcome(expected, answer, memory, MARKERS);
+  const code = Number.parseInt(event[1]!, 16);
+  const words = event[3]!.split(',').map(hexadecimal);
+  const same = answer.kind === 'fault' && answer.recorded && answer.code === code && Number.parseInt(event[2]!, 16) === asked.requesterId && comparable(words, code) === comparable(answer.record ?? [], code);
+  return same ? 'agree' : 'differ';
+}
