@@ -82,16 +82,23 @@ export class Silicon {
   /** SM-F7: with ATSCHK, translated requests are for streams that may use ATS; of split-stage ATS stage 2 is still to come. */
   private translated(entry: StreamEntry, request: UnitRequest, sink: TraceSink | null): UnitAnswer {
     if (entry.ats === ATS.none) return refusedAddress(EVENT.translationForbidden, request, true);
-    return entry.ats === ATS.split ? this.second(entry, request, inputOf(request.address), READ | WRITE, SIZES.length, sink) : passed(request);
+    return entry.ats === ATS.split ? this.secondOnly(entry, request, sink) : passed(request);
   }
 
   private untranslated(entry: StreamEntry, request: UnitRequest, sink: TraceSink | null): UnitAnswer {
     const { contexts } = this;
     const code = contexts.find(entry, request.pasid, sink);
-    if (code === BYPASSED) return entry.stageTwo ? this.second(entry, request, inputOf(request.address), READ | WRITE, SIZES.length, sink) : passed(request);
+    if (code === BYPASSED) return entry.stageTwo ? this.secondOnly(entry, request, sink) : passed(request);
     if (code === 0) return this.first(entry, request, sink);
     if (contexts.belowFailed) return this.secondFailed(entry, request, code, { stageTwo: true, class: CLASS.contextFetch, address: this.placeOf(code, contexts.failedAt), reads: true });
     return configurationFault(code, request, !isAts(request), code === EVENT.cdFetch ? BigInt(contexts.fetched) : null);
+  }
+
+  /** Without stage 1 a request's address is an intermediate one; wider than the unit can put out it is refused as if by stage 1. */
+  private secondOnly(entry: StreamEntry, request: UnitRequest, sink: TraceSink | null): UnitAnswer {
+    const address = inputOf(request.address);
+    if (address < POWER[this.hardware.outputWidth]!) return this.second(entry, request, address, READ | WRITE, SIZES.length, sink);
+    return isAts(request) ? NOTHING : walkFault(EVENT.addressSize, request, INPUT, true, false);
   }
 
   private first(entry: StreamEntry, request: UnitRequest, sink: TraceSink | null): UnitAnswer {
