@@ -12,6 +12,7 @@ import { StreamEntry } from './stream-entry.js';
 import { Words } from './words.js';
 
 const ENTRY_BYTES = 64;
+const ENTRY_SHIFT = 6;
 const DESCRIPTOR_BYTES = 8;
 const ENTRY_HALVES = 16;
 
@@ -37,11 +38,12 @@ export class StreamTable {
     if (!this.words.read(at)) return this.unreadable(at, slot, true, sink);
     const span = this.words.half(0) & 31;
     const index = stream % POWER[split]!;
-    // Spans above SPLIT + 1 are reserved; they count as the largest.
-    const inside = span !== 0 && index < POWER[Math.min(span - 1, split)]!;
+    // Spans above SPLIT + 1 are reserved; they count as 0.
+    const inside = span !== 0 && span <= split + 1 && index < POWER[span - 1]!;
     if (sink !== null) this.trace(sink, slot, inside, span);
     if (!inside) return EVENT.badStreamId;
-    return this.read(numberOf(this.words.half(0) & -ENTRY_BYTES, this.words.half(1) & 0xf_ffff) + index * ENTRY_BYTES, index, sink);
+    const address = numberOf(this.words.half(0) & -ENTRY_BYTES, this.words.half(1) & 0xf_ffff);
+    return this.read(address - (address % POWER[span - 1 + ENTRY_SHIFT]!) + index * ENTRY_BYTES, index, sink); // STEs are aligned to all of them
   }
 
   private read(at: number, index: number, sink: TraceSink | null): number {
@@ -64,7 +66,7 @@ export class StreamTable {
 
   private trace(sink: TraceSink, slot: number, inside: boolean, span: number): void {
     const { frame, offset } = this.words;
-    const note = inside ? 'points to the STEs of this stream ID' : span === 0 ? 'Span is 0: no STEs here' : 'Span leaves this stream ID out';
+    const note = inside ? 'points to the STEs of this stream ID' : span === 0 ? 'Span is 0: no STEs here' : 'Span leaves this stream ID out, or is reserved';
     sink.push(new EntryRead(this.unit, STREAM_DESCRIPTOR, frame, offset, slot, this.words.halves(2), inside ? 'continue' : 'fault', note, ['SMMU 1.2.1']));
   }
 
