@@ -239,7 +239,8 @@ export class ArmPageTable implements PageTable {
 
   /** Untouched: a table takes memory when its first entry is written. */
   private newTable(level: number): number {
-    return this.memory.allocate(this.tableFrames(level));
+    const frames = this.tableFrames(level);
+    return this.memory.allocate(frames, frames);
   }
 
   private tableFrames(level: number): number {

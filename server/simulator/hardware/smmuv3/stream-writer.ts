@@ -47,7 +47,8 @@ export class StreamWriter {
   constructor(private readonly memory: PhysicalMemory, private readonly hardware: SmmuCapabilities, private readonly driver: SmmuDriver) {
     this.twoLevel = hardware.streamBits > SPLIT;
     this.log2Size = this.twoLevel ? Math.min(hardware.streamBits, LARGEST_DIRECTORY_BITS + SPLIT) : hardware.streamBits;
-    this.root = memory.allocate(Math.max(1, this.twoLevel ? 2 ** (this.log2Size - SPLIT) / DESCRIPTORS_PER_FRAME : 2 ** this.log2Size / PER_FRAME));
+    const frames = Math.max(1, this.twoLevel ? 2 ** (this.log2Size - SPLIT) / DESCRIPTORS_PER_FRAME : 2 ** this.log2Size / PER_FRAME);
+    this.root = memory.allocate(frames, frames);
   }
 
   /** STRTAB_BASE and STRTAB_BASE_CFG. */
@@ -132,7 +133,7 @@ export class StreamWriter {
     const page = this.memory.pageForWriting(this.root + Math.floor(slot / DESCRIPTORS_PER_FRAME));
     const half = 2 * (slot % DESCRIPTORS_PER_FRAME);
     if (page[half] === 0) {
-      const fresh = this.memory.allocate(STREAMS_IN_LEAF / PER_FRAME);
+      const fresh = this.memory.allocate(STREAMS_IN_LEAF / PER_FRAME, STREAMS_IN_LEAF / PER_FRAME);
       for (let i = 0; i < STREAMS_IN_LEAF / PER_FRAME; i++) this.abortAll(fresh + i);
       page[half] = frameLow(fresh) | SPAN;
       page[half + 1] = frameHigh(fresh);
