@@ -84,6 +84,15 @@ export class ContextDescriptor {
     return address < POWER[this.outputBits]!; // SM-C7
   }
 
+  /** Why an address has no half, in words. */
+  outside(): string {
+    const { lower, upper } = this;
+    const lowest = lower.walks ? `bits 63:${lower.inputBits} clear` : null;
+    const highest = upper.walks ? `bits 63:${upper.inputBits} set` : null;
+    if (lowest === null && highest === null) return 'The context descriptor has neither TTB0 nor TTB1 walked.';
+    return `No table is walked for this address: the context descriptor translates addresses with ${[lowest, highest].filter((range) => range !== null).join(', or with ')}.`;
+  }
+
   /**
    * SMMU 1.5. @returns which half translates an address; null = neither, or one that is not walked
    */

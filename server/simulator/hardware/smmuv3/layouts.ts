@@ -75,7 +75,7 @@ const common = (level: number): readonly FieldLayout[] => [
 
 /** By level, 0 .. 3. */
 export const STAGE_ONE_DESCRIPTOR: readonly EntryLayout[] = [0, 1, 2, 3].map((level) => ({
-  entry: `stage 1 level ${level} descriptor`, level, stage: 'stage 1',
+  entry: `L${level} descriptor`, level, stage: 'stage 1',
   fields: [
     ...common(level),
     { name: 'AttrIndx', bit: 2, width: 3 },
@@ -90,6 +90,6 @@ export const STAGE_ONE_DESCRIPTOR: readonly EntryLayout[] = [0, 1, 2, 3].map((le
 
 /** By level, 0 .. 3. */
 export const STAGE_TWO_DESCRIPTOR: readonly EntryLayout[] = [0, 1, 2, 3].map((level) => ({
-  entry: `stage 2 level ${level} descriptor`, level, stage: 'stage 2',
+  entry: `L${level} descriptor`, level, stage: 'stage 2',
   fields: [...common(level), { name: 'MemAttr', bit: 2, width: 4 }, flag('S2AP[0]', 6, 'readable', 'not readable'), flag('S2AP[1]', 7, 'writable', 'not writable')],
 }));

@@ -46,7 +46,7 @@ export class Silicon {
   private readonly stageOne: StageOne;
   private readonly stageTwo: StageTwo;
 
-  constructor(memory: PhysicalMemory, private readonly hardware: SmmuCapabilities, private readonly registers: SmmuRegisters, unit: SubjectId) {
+  constructor(memory: PhysicalMemory, private readonly hardware: SmmuCapabilities, private readonly registers: SmmuRegisters, private readonly unit: SubjectId) {
     this.streams = new StreamTable(memory, hardware, unit);
     this.stageTwo = new StageTwo(memory, unit);
     this.stageOne = new StageOne(memory, this.stageTwo, unit);
@@ -104,6 +104,7 @@ export class Silicon {
   private first(entry: StreamEntry, request: UnitRequest, sink: TraceSink | null): UnitAnswer {
     const { stageOne, contexts: { descriptor } } = this;
     const half = descriptor.halfOf(lowHalf(request.address), highHalf(request.address));
+    if (half === null) sink?.push({ kind: 'note', floor: 'hardware', subject: this.unit, verdict: 'note', rules: ['SMMU 1.5'], text: descriptor.outside() });
     const code = half === null ? EVENT.translation : this.walk(half, entry, request, sink);
     if (code === 0) {
       // Split-stage ATS: the device learns what stage 1 gives, and stage 2 comes when it uses it.

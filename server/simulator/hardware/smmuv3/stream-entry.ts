@@ -59,7 +59,7 @@ export class StreamEntry {
     this.aborts = config < FIRST_CONFIG;
     this.stageOne = !this.aborts && (config & STAGE_ONE) !== 0;
     this.stageTwo = !this.aborts && (config & STAGE_TWO) !== 0;
-    this.ats = this.hardware.ats && config !== CONFIG.bypass ? (words.half(3) >>> 28) & 3 : ATS.none;
+    this.ats = this.hardware.ats && config !== CONFIG.bypass ? (words.half(2) >>> 28) & 3 : ATS.none;
     if (this.aborts) return true;
     if ((this.stageOne && !this.hardware.stageOne) || (this.stageTwo && !this.hardware.stageTwo)) return false; // SM-S2
     if (this.stageOne && !this.decodeStageOne(words)) return false;

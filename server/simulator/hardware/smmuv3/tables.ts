@@ -7,7 +7,8 @@ import { driverPageSizes, type SmmuCapabilities } from './capabilities.js';
 import { spanShift, startLevel } from './descriptors.js';
 import type { SmmuDriver } from './driver.js';
 import { stageOneFormat, stageTwoFormat } from './leaf-format.js';
-import { ArmPageTable, type ArmTableShape } from './page-table.js';
+import { ArmPageTable } from './page-table.js';
+import type { ArmTableShape } from './table-tree.js';
 
 /** `dirty`: its leaves have dirty state, which the unit is to set. `process`: it stands for a processor's tables. */
 export type StageOneUse = 'mapped' | 'dirty' | 'process';
