@@ -62,7 +62,7 @@ export class SmmuUnit implements IommuUnit, TableWalker {
       pasidDirty: true,
       ...(this.createProcessTable !== undefined && { processTables: 'with-pasids' as const }),
       blockedDomain: driver.blockedDomain,
-      identityDomain: true,
+      identityDomain: description.passThrough,
     };
   }
 
