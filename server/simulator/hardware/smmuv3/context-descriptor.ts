@@ -1,6 +1,6 @@
 /** A context descriptor: its fields, and what makes it C_BAD_CD (SMMU 1.4.2, 1.4.3). */
 import { OUTPUT_WIDTHS, type SmmuCapabilities } from './capabilities.js';
-import { numberOf, POWER, spanShift, startLevel } from './descriptors.js';
+import { numberOf, POWER, rest, spanShift, startLevel } from './descriptors.js';
 import { GRANULE_BY_TG0 } from './stream-entry.js';
 import type { Words } from './words.js';
 
@@ -80,7 +80,7 @@ export class ContextDescriptor {
     half.startLevel = startLevel(half.granule, half.inputBits);
     const address = numberOf(words.half(at) & -16, high & 0xf_ffff);
     const shift = Math.max(half.inputBits - spanShift(half.granule, half.startLevel) + 3, SMALLEST_TABLE_SHIFT);
-    half.table = address - (address % POWER[shift]!);
+    half.table = address - rest(address, POWER[shift]!);
     return address < POWER[this.outputBits]!; // SM-C7
   }
 

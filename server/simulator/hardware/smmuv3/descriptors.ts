@@ -6,6 +6,9 @@
 /** Powers of two, by exponent. */
 export const POWER = Array.from({ length: 65 }, (_, n) => 2 ** n);
 
+/** `value` modulo a power of two. On numbers above 2^31 the operator `%` costs many times as much. */
+export const rest = (value: number, power: number): number => value - Math.floor(value / power) * power;
+
 /** Tables end at level 3; a table of a lower number is above. */
 export const LAST_LEVEL = 3;
 
@@ -56,8 +59,12 @@ export function kindOf(low: number, level: number, blocks: number): number {
   return (blocks & (1 << level)) !== 0 ? LEAF : INVALID;
 }
 
+const mapOf = (granule: number, wide: boolean): number => blockLevels(granule, wide).reduce((map, level) => map | (1 << level), 0);
+/** By granule. */
+const NARROW_MAPS = Array.from({ length: 17 }, (_, granule) => mapOf(granule, false));
+const WIDE_MAPS = Array.from({ length: 17 }, (_, granule) => mapOf(granule, true));
 /** `blockLevels` as a map for `kindOf`. */
-export const blockMap = (granule: number, wide: boolean): number => blockLevels(granule, wide).reduce((map, level) => map | (1 << level), 0);
+export const blockMap = (granule: number, wide: boolean): number => (wide ? WIDE_MAPS : NARROW_MAPS)[granule]!;
 
 /** Bits 47:granule of a descriptor, and with `wide` addresses of the 64 KiB granule bits 51:48 from 15:12. */
 export function addressIn(low: number, high: number, granule: number, wide: boolean): number {

@@ -9,7 +9,7 @@ import { NEEDS, permissionOf, READ, WRITE } from '../entry-read.js';
 import type { SmmuCapabilities } from './capabilities.js';
 import type { Half } from './context-descriptor.js';
 import { BYPASSED, ContextTable } from './context-table.js';
-import { numberOf, POWER } from './descriptors.js';
+import { numberOf, POWER, rest } from './descriptors.js';
 import { CLASS, configurationFault, EVENT, refusedAddress, walkFault, type FaultPlace } from './events.js';
 import type { SmmuRegisters } from './registers.js';
 import { StageOne, type StageOneAccess } from './stage-one.js';
@@ -33,7 +33,7 @@ const inputOf = (address: bigint): number => numberOf(lowHalf(address), highHalf
 /** The lowest `bits` bits of an address. */
 function lowBits(address: bigint, bits: number): number {
   const high = highHalf(address);
-  return numberOf(lowHalf(address), bits >= 64 ? high : high % POWER[Math.max(bits - 32, 0)]!) % POWER[bits]!;
+  return rest(numberOf(lowHalf(address), rest(high, POWER[Math.max(bits - 32, 0)]!)), POWER[bits]!);
 }
 
 function passed(request: UnitRequest): UnitAnswer {
@@ -149,5 +149,5 @@ const INPUT: FaultPlace = { stageTwo: false, class: CLASS.input, address: null }
 function found(address: number, shift: number, allowed: number): UnitAnswer {
   if (allowed === 0) return NOTHING;
   const frame = Math.floor(address / POWER[PAGE_SHIFT]!);
-  return { kind: 'address', address: addressOf(frame, address % POWER[PAGE_SHIFT]!) as PhysicalAddress, read: (allowed & READ) !== 0, write: (allowed & WRITE) !== 0, pageSize: SIZES[shift]! };
+  return { kind: 'address', address: addressOf(frame, rest(address, POWER[PAGE_SHIFT]!)) as PhysicalAddress, read: (allowed & READ) !== 0, write: (allowed & WRITE) !== 0, pageSize: SIZES[shift]! };
 }

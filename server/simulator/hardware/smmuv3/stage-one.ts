@@ -6,7 +6,7 @@ import { EntryRead, READ, WRITE } from '../entry-read.js';
 import { NARROW_WIDTH } from './capabilities.js';
 import type { ContextDescriptor, Half } from './context-descriptor.js';
 import {
-  ACCESS_FLAG, addressIn, AP_READ_ONLY, AP_TABLE_PRIVILEGED_HIGH, AP_TABLE_READ_ONLY_HIGH, AP_UNPRIVILEGED, blockMap, DIRTY_MODIFIER_HIGH, INVALID, kindOf, LEAF, POWER, PXN_HIGH, PXN_TABLE_HIGH,
+  ACCESS_FLAG, addressIn, AP_READ_ONLY, AP_TABLE_PRIVILEGED_HIGH, AP_TABLE_READ_ONLY_HIGH, AP_UNPRIVILEGED, blockMap, DIRTY_MODIFIER_HIGH, INVALID, kindOf, LEAF, POWER, PXN_HIGH, PXN_TABLE_HIGH, rest,
   spanShift, UXN_HIGH, UXN_TABLE_HIGH,
 } from './descriptors.js';
 import { EVENT } from './events.js';
@@ -61,7 +61,8 @@ export class StageOne {
     this.belowFailed = false;
     for (let level = half.startLevel; ; level++) {
       const shift = spanShift(granule, level);
-      const index = Math.floor(address / POWER[shift]!) % POWER[granule - 3]!;
+      const place = Math.floor(address / POWER[shift]!);
+      const index = level === half.startLevel ? place : rest(place, POWER[granule - 3]!);
       const located = this.read(table + 8 * index, level, index, below, sink);
       if (located !== 0) return located;
       const low = this.words.half(0);
@@ -101,7 +102,7 @@ export class StageOne {
 
   private land(base: number, address: number, shift: number): void {
     this.shift = shift;
-    this.address = base - (base % POWER[shift]!) + (address % POWER[shift]!);
+    this.address = base - rest(base, POWER[shift]!) + rest(address, POWER[shift]!);
   }
 
   private judge(context: ContextDescriptor, kind: number, low: number, high: number, output: number, access: StageOneAccess, below: StreamEntry | null): number {

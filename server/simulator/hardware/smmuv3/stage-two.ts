@@ -4,7 +4,7 @@ import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import type { TraceSink } from '../../trace/events.js';
 import { EntryRead, READ, WRITE } from '../entry-read.js';
 import { NARROW_WIDTH } from './capabilities.js';
-import { ACCESS_FLAG, addressIn, blockMap, DIRTY_MODIFIER_HIGH, INVALID, kindOf, LEAF, POWER, S2AP_READ, S2AP_WRITE, spanShift, UXN_HIGH } from './descriptors.js';
+import { ACCESS_FLAG, addressIn, blockMap, DIRTY_MODIFIER_HIGH, INVALID, kindOf, LEAF, POWER, rest, S2AP_READ, S2AP_WRITE, spanShift, UXN_HIGH } from './descriptors.js';
 import { EVENT } from './events.js';
 import { STAGE_TWO_DESCRIPTOR } from './layouts.js';
 import type { StreamEntry } from './stream-entry.js';
@@ -43,7 +43,7 @@ export class StageTwo {
       const shift = spanShift(granule, level);
       const place = Math.floor(address / POWER[shift]!);
       // Tables of the start level may be concatenated.
-      const index = level === entry.startLevel ? place : place % POWER[granule - 3]!;
+      const index = level === entry.startLevel ? place : rest(place, POWER[granule - 3]!);
       if (!this.words.read(table + 8 * index)) return this.unreadable(table + 8 * index, level, index, sink);
       const low = this.words.half(0);
       const high = this.words.half(1);
@@ -59,7 +59,7 @@ export class StageTwo {
   /** The output address of a leaf: bits below its size come from the input. */
   private land(base: number, address: number, shift: number): number {
     this.shift = shift;
-    this.address = base - (base % POWER[shift]!) + (address % POWER[shift]!);
+    this.address = base - rest(base, POWER[shift]!) + rest(address, POWER[shift]!);
     return this.address;
   }
 

@@ -1,6 +1,6 @@
 /** A stream table entry: its fields, and what makes it C_BAD_STE (SMMU 1.2.2, 1.2.3). */
 import { OUTPUT_WIDTHS, type SmmuCapabilities } from './capabilities.js';
-import { LAST_LEVEL, numberOf, POWER, spanShift } from './descriptors.js';
+import { LAST_LEVEL, numberOf, POWER, rest, spanShift } from './descriptors.js';
 import type { Words } from './words.js';
 
 /** STE.Config of valid entries; 0 to 3 abort. */
@@ -115,7 +115,7 @@ export class StreamEntry {
   private placeTable(words: Words): boolean {
     const address = numberOf(words.half(6) & -16, words.half(7) & 0xf_ffff);
     const shift = Math.max(this.inputBits - spanShift(this.granule, this.startLevel) + 3, 6);
-    this.table = address - (address % POWER[shift]!);
+    this.table = address - rest(address, POWER[shift]!);
     return address < POWER[this.outputBits]!;
   }
 }

@@ -4,7 +4,7 @@ import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import type { TraceSink } from '../../trace/events.js';
 import { EntryRead } from '../entry-read.js';
 import type { SmmuCapabilities } from './capabilities.js';
-import { numberOf, POWER } from './descriptors.js';
+import { numberOf, POWER, rest } from './descriptors.js';
 import { EVENT } from './events.js';
 import { STREAM_DESCRIPTOR, STREAM_ENTRY } from './layouts.js';
 import type { SmmuRegisters } from './registers.js';
@@ -43,7 +43,7 @@ export class StreamTable {
     if (sink !== null) this.trace(sink, slot, inside, span);
     if (!inside) return EVENT.badStreamId;
     const address = numberOf(this.words.half(0) & -ENTRY_BYTES, this.words.half(1) & 0xf_ffff);
-    return this.read(address - (address % POWER[span - 1 + ENTRY_SHIFT]!) + index * ENTRY_BYTES, index, sink); // STEs are aligned to all of them
+    return this.read(address - rest(address, POWER[span - 1 + ENTRY_SHIFT]!) + index * ENTRY_BYTES, index, sink); // STEs are aligned to all of them
   }
 
   private read(at: number, index: number, sink: TraceSink | null): number {

@@ -16,7 +16,7 @@ export class Words {
   /** @returns false when nothing answers at `address` (an external abort) */
   read(address: number): boolean {
     this.frame = Math.floor(address / PAGE);
-    this.offset = address % PAGE;
+    this.offset = address - this.frame * PAGE;
     const page = this.memory.page(this.frame) ?? (this.memory.answers(this.frame) ? NO_PAGE : null);
     this.page = page ?? NO_PAGE;
     return page !== null;
