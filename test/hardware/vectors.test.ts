@@ -31,7 +31,7 @@ describe.skipIf(!present)('VTD-30, GEN-02: vectors', () => {
   it('SMMU 1.2 to 1.8: every difference is a known deviation of the model that was asked', () => {
     const { agree, unknown, differences } = runVectors(`${VECTORS}/smmuv3`);
     expect(differences.filter((line) => line.includes('nobody knows why'))).toEqual([]);
-    expect(agree).toBeGreaterThan(3 * differences.length);
+    expect(agree).toBeGreaterThan(2 * differences.length);
     expect(unknown).toBe(0);
   });
 
