@@ -1,7 +1,7 @@
 /** What the emulator that was asked does where the architecture says something else. These stay differences, with a name. */
 import type { UnitAnswer } from '../../server/simulator/hardware/architecture.js';
 import type { ReadEvent } from '../../server/simulator/trace/events.js';
-import type { Asked, Case } from './vector-case.js';
+import type { Asked } from './vector-case.js';
 
 /** What decides which deviation it is. */
 export interface Situation {
@@ -10,7 +10,6 @@ export interface Situation {
   readonly asked: Asked;
   /** What the walk read, in order. */
   readonly reads: readonly ReadEvent[];
-  readonly item: Case;
 }
 
 /** Entries of one table, by S2TG. */
@@ -23,8 +22,8 @@ const ADDRESS_FIELD = 0xf_ffff_ffff_f000n;
 
 /** Tables and targets of the cases lie between; below are devices, firmware and what the machine itself has put at the start of its RAM. */
 const TABLES_START = 0x4020_0000n;
-/** Where the emulated machine has devices that answer with ones. */
-const DEVICES = { start: 0x80_0000_0000n, end: 0x100_0000_0000n };
+/** Where the emulated machine has devices that answer: configuration space, and what PCI devices may decode. */
+const DEVICES = [{ start: 0x40_0000_0000n, end: 0x40_2000_0000n }, { start: 0x80_0000_0000n, end: 0x100_0000_0000n }];
 
 const field = (read: ReadEvent, name: string): bigint => read.fields.find((each) => each.name === name)?.value ?? 0n;
 const wordsOf = (expected: string): bigint[] => (/ w=([\w,]+)/.exec(expected)?.[1] ?? '').split(',').filter((word) => word !== '').map((word) => BigInt(`0x${word}`));
@@ -77,7 +76,7 @@ interface Deviation {
 const DEVIATIONS: readonly Deviation[] = [
   {
     name: 'below the tables and in its device windows the emulated machine has something that answers',
-    applies: ({ reads }) => reads.some(({ address }) => address < TABLES_START || (address >= DEVICES.start && address < DEVICES.end)),
+    applies: ({ reads }) => reads.some(({ address }) => address < TABLES_START || DEVICES.some(({ start, end }) => address >= start && address < end)),
   },
   {
     name: 'a stream ID beyond the span of its level 1 descriptor is C_BAD_STE',

@@ -32,12 +32,12 @@ export function runSmmuCase(item: Case, results: ReadonlyMap<string, string>, to
     const verdict = compare(expected, answer, asked, memory);
     totals[verdict]++;
     if (verdict === 'agree') return;
-    totals.differences.push(`${name}: recorded ${expected}, we say ${describe(answer)} (${reasonOf(unit, question, expected, asked, item)})`);
+    totals.differences.push(`${name}: recorded ${expected}, we say ${describe(answer)} (${reasonOf(unit, question, expected, asked)})`);
   });
 }
 
 /** By name, what the emulator does otherwise: amended until our unit sees what it saw, and a rule for what is left. */
-function reasonOf(unit: SmmuUnit, question: UnitRequest, expected: string, asked: Asked, item: Case): string {
+function reasonOf(unit: SmmuUnit, question: UnitRequest, expected: string, asked: Asked): string {
   const { memory } = unit;
   const before = new Map<bigint, bigint>();
   const names = new Set<string>();
@@ -51,7 +51,7 @@ function reasonOf(unit: SmmuUnit, question: UnitRequest, expected: string, asked
       names.add(change.name);
       continue;
     }
-    const left = compare(expected, answer, asked, memory) === 'agree' ? [] : [deviationOf({ expected, answer, asked, reads, item }) ?? 'nobody knows why'];
+    const left = compare(expected, answer, asked, memory) === 'agree' ? [] : [deviationOf({ expected, answer, asked, reads }) ?? 'nobody knows why'];
     before.forEach((word, address) => memory.writeWord(physical(address), word));
     return [...names, ...left].join('; ');
   }

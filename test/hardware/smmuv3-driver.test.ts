@@ -87,6 +87,15 @@ describe('SMMU 2.2: stream table entries by domain', () => {
     without.unit.setDeviceEntry(SID, { kind: 'paging', table: without.table, domainId: 5, ats: true });
     expect((structures(without.unit).ste[1]! >> 28n) & 3n).toBe(0n);
   });
+
+  it('LA-D5: PASIDs may use ATS while the device itself is blocked', () => {
+    const { unit, table } = attached({ deviceTlb: true, pasidBits: 4 });
+    unit.setDeviceEntry(SID, { kind: 'blocked' }, 16);
+    unit.setPasidEntry(SID, 3, { kind: 'paging', table, domainId: 5, ats: true });
+    expect((structures(unit).ste[1]! >> 28n) & 3n).toBe(1n);
+    unit.setPasidEntry(SID, 3, { kind: 'blocked' });
+    expect(structures(unit).ste.slice(0, 2)).toEqual([1n, 0n]);
+  });
 });
 
 describe('LA-D2: PASIDs', () => {

@@ -35,6 +35,8 @@ interface Stream {
   entry: DeviceEntry;
   /** S1CDMax: PASIDs of the device are below 2^bits. */
   bits: number;
+  /** Its PASIDs use ATS. */
+  pasidAts: boolean;
   contexts: ContextWriter | null;
 }
 
@@ -61,7 +63,7 @@ export class StreamWriter {
   write(stream: number, entry: DeviceEntry, pasids: number): void {
     if (stream >= 2 ** this.log2Size) return;
     const bits = Math.min(this.hardware.substreamBits, pasids > 1 ? Math.ceil(Math.log2(pasids)) : 0);
-    const known = this.streams.get(stream) ?? { entry, bits, contexts: null };
+    const known = this.streams.get(stream) ?? { entry, bits, pasidAts: false, contexts: null };
     known.entry = entry;
     known.bits = bits;
     this.streams.set(stream, known);
@@ -81,6 +83,7 @@ export class StreamWriter {
     if (known === undefined) return;
     known.contexts ??= new ContextWriter(this.memory, this.hardware, known.bits);
     const table = entry.kind === 'paging' && entry.table instanceof StageOneTable ? entry.table : null;
+    known.pasidAts = (entry.kind === 'paging' && entry.ats) || (known.pasidAts && known.contexts.hasPasids);
     known.contexts.write(pasid, table, entry.kind === 'paging' ? entry.domainId & 0xffff : 0);
     this.writeEntry(stream, known);
   }
@@ -92,18 +95,18 @@ export class StreamWriter {
     return entry !== undefined && this.driver.pasidsBesideIdentity;
   }
 
-  private writeEntry(stream: number, { entry, contexts }: Stream): void {
+  private writeEntry(stream: number, { entry, contexts, pasidAts }: Stream): void {
     const { page, at } = this.place(stream);
     page.fill(0, at, at + ENTRY_HALVES);
     if (entry.kind === 'paging' && entry.table instanceof StageTwoTable) return this.writeStageTwo(page, at, entry.table, entry);
-    if (contexts !== null && (entry.kind === 'paging' || contexts.hasPasids)) return this.writeStageOne(page, at, entry, contexts);
+    if (contexts !== null && (entry.kind === 'paging' || contexts.hasPasids)) return this.writeStageOne(page, at, entry, contexts, pasidAts);
     // LA: where nothing translates, a stream is let through or aborted.
     page[at] = VALID | (entry.kind === 'identity' ? CONFIG.bypass << 1 : 0);
     if (entry.kind === 'identity') page[at + 3] = INCOMING_SHAREABILITY_HIGH;
   }
 
-  private writeStageOne(page: Uint32Array, at: number, entry: DeviceEntry, { format, root, bits }: ContextWriter): void {
-    const ats = entry.kind === 'paging' && entry.ats && this.hardware.ats;
+  private writeStageOne(page: Uint32Array, at: number, entry: DeviceEntry, { format, root, bits, hasPasids }: ContextWriter, pasidAts: boolean): void {
+    const ats = this.hardware.ats && ((entry.kind === 'paging' && entry.ats) || (pasidAts && hasPasids));
     page[at] = VALID | (CONFIG.stageOne << 1) | (format << 4) | frameLow(root);
     page[at + 1] = frameHigh(root) | (bits << 27);
     page[at + 2] = WITHOUT_PASID[entry.kind] | CONTEXT_ATTRIBUTES | (this.hardware.stallModel === 0 ? NO_STALL : 0) | (ats ? ATS.full << 28 : 0);
