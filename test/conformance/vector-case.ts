@@ -19,6 +19,8 @@ export interface Case {
   readonly unit: ReadonlySet<string>;
   /** Value of the register that says where the first table is. */
   readonly rootTable: bigint;
+  /** SMMUv3: value of STRTAB_BASE_CFG. */
+  readonly tableConfig: number;
   readonly interruptTable: bigint | null;
   readonly words: readonly (readonly [address: bigint, value: bigint])[];
   readonly requests: readonly Asked[];
@@ -35,6 +37,7 @@ export function* readCases(file: string): Generator<Case> {
   let id = '';
   let unit: ReadonlySet<string> = new Set();
   let rootTable = 0n;
+  let tableConfig = 0;
   let interruptTable: bigint | null = null;
   let words: [bigint, bigint][] = [];
   let requests: Asked[] = [];
@@ -43,11 +46,12 @@ export function* readCases(file: string): Generator<Case> {
     if (word === 'unit') unit = new Set(rest);
     if (word === 'case') [id, rootTable, interruptTable, words, requests] = [rest[0]!, 0n, null, [], []];
     if (word === 'rt') rootTable = hexadecimal(rest[0]!);
+    if (word === 'strtab') [rootTable, tableConfig] = [hexadecimal(rest[0]!), Number.parseInt(rest[1]!, 16)];
     if (word === 'irta') interruptTable = hexadecimal(rest[0]!);
     if (word === 'mem') rest.slice(1).forEach((value, i) => words.push([hexadecimal(rest[0]!) + 8n * BigInt(i), hexadecimal(value)]));
     if (word === 'req') requests.push({ requesterId: Number.parseInt(rest[0]!, 16), write: rest[1] === '1', address: hexadecimal(rest[2]!) });
     if (word === 'irq') requests.push({ requesterId: Number.parseInt(rest[0]!, 16), write: true, address: hexadecimal(rest[1]!), interruptData: Number.parseInt(rest[2]!, 16) });
-    if (word === 'end') yield { id, unit, rootTable, interruptTable, words, requests };
+    if (word === 'end') yield { id, unit, rootTable, tableConfig, interruptTable, words, requests };
   }
 }
 
@@ -58,28 +62,28 @@ export function readResults(plain: string): Map<string, string> {
 
 /** 64 MiB at 0; from 1 MiB on every word outside the case's tables holds a marker that says its own address. */
 const RAM_END = 64n << 20n;
-const MARKERS_START = 1n << 20n;
+const MARKERS = { start: 1n << 20n, end: RAM_END };
 
-/** The memory of a case. */
-export function memoryOf({ words }: Pick<Case, 'words'>): PhysicalMemory {
-  const memory = new PhysicalMemory(undefined, { installed: [{ start: physical(0n), last: physical(RAM_END - 1n) }] });
+/** The memory of a case. @param start of the RAM */
+export function memoryOf({ words }: Pick<Case, 'words'>, start = 0n): PhysicalMemory {
+  const memory = new PhysicalMemory(undefined, { installed: [{ start: physical(start), last: physical(start + RAM_END - 1n) }] });
   for (const [address, value] of words) memory.writeWord(physical(address), value);
   return memory;
 }
 
 export type Verdict = 'agree' | 'differ' | 'unknown';
 
-/** Answers without fault record; who has nothing recorded may have been refused without one. */
-export function compareOutcome(expected: string, answer: UnitAnswer, memory: PhysicalMemory): Verdict {
+/** Answers without fault record; who has nothing recorded may have been refused without one. @param markers where they are */
+export function compareOutcome(expected: string, answer: UnitAnswer, memory: PhysicalMemory, markers = MARKERS): Verdict {
   const place = /^OK (pa|wrote)=([0-9a-f,]+)$/.exec(expected);
   if (place !== null) return answer.kind === 'address' && place[2]!.split(',').some((at) => hexadecimal(at) === answer.address) ? 'agree' : 'differ';
   const data = /^OK data=([0-9a-f]+)$/.exec(expected);
   if (data === null && expected !== 'OK wrote=?') return 'unknown';
   if (answer.kind === 'fault') return answer.recorded ? 'differ' : 'agree';
   if (answer.kind !== 'address') return 'agree';
-  return hasMarker(answer.address, memory) || (data !== null && isTable(answer.address, memory) && memory.readWord(answer.address) !== hexadecimal(data[1]!)) ? 'differ' : 'agree';
+  return hasMarker(answer.address, memory, markers) || (data !== null && isTable(answer.address, memory) && memory.readWord(answer.address) !== hexadecimal(data[1]!)) ? 'differ' : 'agree';
 }
 
 const isTable = (address: bigint, memory: PhysicalMemory): boolean => memory.page(Number(address >> 12n)) !== undefined;
 /** A read there would have returned the address, a write would have been found there. */
-const hasMarker = (address: bigint, memory: PhysicalMemory): boolean => address >= MARKERS_START && address < RAM_END && !isTable(address, memory);
+const hasMarker = (address: bigint, memory: PhysicalMemory, { start, end }: typeof MARKERS): boolean => address >= start && address < end && !isTable(address, memory);

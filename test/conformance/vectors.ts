@@ -12,6 +12,7 @@ import { noOutcome, type Outcome } from './outcome.js';
 import { readCases, readLines, readResults, type Case } from './vector-case.js';
 import { runAmdCase } from './vectors-amdvi.js';
 import { runRiscvCases } from './vectors-riscv.js';
+import { runSmmuCase } from './vectors-smmuv3.js';
 import { runVirtioFile } from './vectors-virtio.js';
 import { runVtdCase } from './vectors-vtd.js';
 
@@ -32,10 +33,18 @@ export function runVectors(path: string): Outcome {
       totals.notCovered += readLines(file).filter((line) => line.startsWith('req')).length;
       continue;
     }
-    const results = readResults(file.replace('.cases.', '.results.'));
+    const results = resultsOf(file);
     for (const item of readCases(file)) runCase(item, results, totals);
   }
   return totals;
+}
+
+/** `NAME.results.txt[.gz]`, or `NAME.PART.results.txt[.gz]` of those that were asked apart. */
+function resultsOf(file: string): ReadonlyMap<string, string> {
+  const name = basename(file).split('.cases.')[0]!;
+  const parts = readdirSync(dirname(file)).filter((other) => other.startsWith(`${name}.`) && /^[\w-]+\.results\.txt(\.gz)?$/.test(other.slice(name.length + 1)));
+  if (parts.length === 0) return readResults(file.replace('.cases.', '.results.'));
+  return new Map(parts.flatMap((part) => [...readResults(join(dirname(file), part))]));
 }
 
 function caseFiles(path: string): string[] {
@@ -47,7 +56,7 @@ function caseFiles(path: string): string[] {
 }
 
 const ARCHITECTURES = ['vtd', 'amdvi', 'smmuv3', 'riscv', 'virtio'];
-const RUNNERS: Readonly<Record<string, (item: Case, results: ReadonlyMap<string, string>, totals: Outcome) => void>> = { vtd: runVtdCase, amdvi: runAmdCase };
+const RUNNERS: Readonly<Record<string, (item: Case, results: ReadonlyMap<string, string>, totals: Outcome) => void>> = { vtd: runVtdCase, amdvi: runAmdCase, smmuv3: runSmmuCase };
 
 /** Of architectures whose cases are written in a way of their own. */
 const FILE_RUNNERS: Readonly<Record<string, (file: string, results: ReadonlyMap<string, string>, totals: Outcome) => void>> = { riscv: runRiscvCases, virtio: runVirtioFile };

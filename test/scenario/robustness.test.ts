@@ -126,7 +126,7 @@ scenario "modest" on h { open-container c expect ok }\n`);
   });
 
   test('an architecture that is not modelled is said to be so', async () => {
-    const { report } = await simulateText('host h { kernel 6.12  cpu arm  iommu smmu : smmuv3  function nic at 01:00.0 { driver none } }\ndma nic read 0x1000 size 64\n');
+    const { report } = await simulateText('host h { kernel 6.12  cpu arm  iommu smmu : smmuv2  function nic at 01:00.0 { driver none } }\ndma nic read 0x1000 size 64\n');
     expect(report.hosts[0]?.unknowns).toMatchObject([{ subject: 'h/smmu', affects: ['h/nic'] }]);
   });
 });

@@ -46,6 +46,9 @@ export function routeRequest(fabric: Fabric, request: MemoryRequest, sink: Trace
   return new Journey(fabric, request, sink).run();
 }
 
+/** Rules by which a unit gets a request, and where the manuals say which unit it is. */
+const GIVEN = ['PCIE-24'];
+const GIVEN_TO: Readonly<Partial<Record<IommuDescription['architecture'], readonly string[]>>> = { 'vtd': [...GIVEN, 'VTD-01'], 'amd-vi': [...GIVEN, 'AMD-01'] };
 const nameOf = (fn: FunctionDescription): string => `${addressText(fn.address)} (${typeText(fn)})`;
 
 class Journey {
@@ -188,7 +191,7 @@ class Journey {
       this.hop('root-complex', undefined, 'continue', ['AMD-01', 'VTD-01'], () => `no IOMMU covers ${nameOf(this.request.source)}: the root complex takes the address as it is`);
       return { at: 'root-complex', requesterId };
     }
-    this.hop('root-complex', undefined, 'continue', ['PCIE-24', unit.architecture === 'amd-vi' ? 'AMD-01' : 'VTD-01'], () => `the root complex gives it to ${unit.name} under requester ID ${requesterIdText(requesterId)}`);
+    this.hop('root-complex', undefined, 'continue', GIVEN_TO[unit.architecture] ?? GIVEN, () => `the root complex gives it to ${unit.name} under requester ID ${requesterIdText(requesterId)}`);
     return { at: 'unit', unit, requesterId };
   }
 

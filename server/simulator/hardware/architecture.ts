@@ -46,6 +46,8 @@ export interface UnitFault extends FaultCode {
   readonly recorded: boolean;
   /** AMD: the domain number that the event names. */
   readonly domainId?: number;
+  /** SMMUv3: the words of the event record, lowest first. */
+  readonly record?: readonly bigint[];
   /** VT-d: which interrupt remapping entry a blocked interrupt wanted. */
   readonly interruptIndex?: number;
   /** RISC-V: iotval2 of the record, the guest physical address of a guest page fault; bits 0 and 1: of a table that the unit read or was to write. */

@@ -30,6 +30,17 @@ const REGISTERS: Readonly<Partial<Record<IommuArchitectureName, readonly Registe
     register('EXCL_BASE', 0x20, 64, '51:12 first page of the exclusion range; 1 Allow: for every device; 0 ExEn: in force.'),
     register('EXCL_LIMIT', 0x28, 64, '51:12 last page of the exclusion range.'),
   ],
+  smmuv3: [
+    register('CR0', 0x20, 32, '0 SMMUEN: streams are looked up; 4 ATSCHK: translated requests are looked at.'),
+    register('CR2', 0x2c, 32, '1 RECINVSID: an event for streams beyond the table.'),
+    register('GBPA', 0x44, 32, '20 ABORT: what becomes of requests while SMMUEN is 0.'),
+    register('STRTAB_BASE', 0x80, 64, '51:6 stream table.'),
+    register('STRTAB_BASE_CFG', 0x88, 32, '5:0 LOG2SIZE: streams; 10:6 SPLIT; 17:16 FMT: 0 linear, 1 two levels.'),
+  ],
+  'riscv-iommu': [
+    register('fctl', 0x08, 32, '0 BE: directories and second stage are big-endian; 2 GXL: second stage of 32-bit guests.'),
+    register('ddtp', 0x10, 64, '3:0 mode: 0 Off, 1 Bare, 2 to 4 = 1LVL to 3LVL; 53:10 page of the device directory. As written from Off: a mode that the unit has not leaves it off.'),
+  ],
 };
 
 const NONE: readonly RegisterSpec[] = [];

@@ -133,13 +133,15 @@ export class PhysicalMemory {
   /**
    * `count` consecutive frames for tables, untouched; returns the first. Single frames are reused after `release`.
    * Deterministic: the same calls give the same frames.
+   * @param alignment the first frame's number is a multiple of it
    */
-  allocate(count = 1): number {
+  allocate(count = 1, alignment = 1): number {
     if (count === 1) {
       const reused = this.released.pop();
       if (reused !== undefined) return reused;
     }
     this.nextFrame -= count;
+    this.nextFrame -= this.nextFrame % alignment;
     return this.nextFrame;
   }
 

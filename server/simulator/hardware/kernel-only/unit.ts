@@ -2,7 +2,7 @@
  * Units of architectures whose tables and walker are not modelled. The kernel's side is there: groups, reserved regions, default domains,
  * what may be mapped where. A request that meets such a unit ends in "not modelled", never in a guess.
  */
-import type { IommuArchitectureName, IommuDescription } from '../../description.js';
+import type { IommuDescription } from '../../description.js';
 import { Refusal } from '../../errno.js';
 import { iova } from '../../memory/address.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
@@ -10,38 +10,14 @@ import type { DriverProfile, IommuUnit, PageTable, TableUse, UnitAnswer, UnitCap
 import { EMBEDDED, isEmbedded, type EmbeddedIommu } from './embedded.js';
 import { KernelOnlyTable } from './table.js';
 
-/** What the drivers of one architecture do. */
-interface Driver {
-  /** Bits of input address unless described. */
-  readonly addressWidth: number;
-  /** Leaf sizes that come with each granule, smallest first (PGS-06). */
-  readonly granules: readonly bigint[];
-  /** Release from which unmaps may be flushed later (DOM-28). */
-  readonly deferredFlushSince: number;
-  /** Interrupts are isolated by the interrupt controller (an ITS), not by the IOMMU. */
-  readonly isolatedMsi: boolean;
-  /** Release (major * 1000 + minor) with a static blocked domain. */
-  readonly blockedDomainSince: number;
-  /** Release from which larger leaves are no longer split by an unmap (UNM-02). */
-  readonly splitsLeavesUntil: number;
-  /** Nobody but the kernel has tables made. */
-  readonly onlyKernelTables?: boolean;
-}
+/** Release (major * 1000 + minor) up to which io-pgtable-arm splits a leaf of which a part is unmapped (UNM-02). */
+const ARM_TABLES_SPLIT_UNTIL = 6013;
 
-const bytes = (...shifts: readonly number[]): bigint => shifts.reduce((map, shift) => map | (1n << BigInt(shift)), 0n);
-
-const DRIVERS: Readonly<Partial<Record<IommuArchitectureName, Driver>>> = {
-  smmuv3: { addressWidth: 48, granules: [bytes(12, 21, 30), bytes(14, 25), bytes(16, 29)], deferredFlushSince: 0, isolatedMsi: true, blockedDomainSince: 6012, splitsLeavesUntil: 6013 },
-};
-
+/** @throws Error for an architecture whose hardware is modelled */
 export function kernelOnlyUnit(description: IommuDescription, memory: PhysicalMemory, profile: DriverProfile, notModelled: string): IommuUnit {
-  const driver = isEmbedded(description.architecture) ? embeddedDriver(EMBEDDED[description.architecture]) : DRIVERS[description.architecture];
-  if (driver === undefined) throw new Error(`${description.architecture} has a model`);
-  return new KernelOnlyUnit(description, memory, profile, driver, notModelled);
+  if (!isEmbedded(description.architecture)) throw new Error(`${description.architecture} has a model`);
+  return new KernelOnlyUnit(description, memory, profile, EMBEDDED[description.architecture], notModelled);
 }
-
-const embeddedDriver = ({ addressWidth, pages, isolatedMsi = false, onlyKernelTables = false }: EmbeddedIommu): Driver =>
-  ({ addressWidth, granules: pages.map((shifts) => bytes(...shifts)), deferredFlushSince: 0, isolatedMsi, blockedDomainSince: onlyKernelTables ? 0 : Infinity, splitsLeavesUntil: Infinity, onlyKernelTables });
 
 class KernelOnlyUnit implements IommuUnit {
   readonly domainCompatibilityKey: string;
@@ -50,7 +26,7 @@ class KernelOnlyUnit implements IommuUnit {
     readonly description: IommuDescription,
     readonly memory: PhysicalMemory,
     private readonly profile: DriverProfile,
-    private readonly driver: Driver,
+    private readonly driver: EmbeddedIommu,
     readonly notModelled: string,
   ) {
     this.domainCompatibilityKey = `${description.architecture} ${description.id}`;
@@ -59,8 +35,8 @@ class KernelOnlyUnit implements IommuUnit {
   capabilities(): UnitCapabilities {
     const { driver, description } = this;
     return {
-      cacheCoherency: description.coherent, enforceCacheCoherency: false, isolatedMsi: driver.isolatedMsi || description.interruptRemapping, deferredFlush: this.profile.version >= driver.deferredFlushSince,
-      dirtyTracking: false, nested: false, maxPasids: 0, blockedDomain: this.profile.version >= driver.blockedDomainSince, identityDomain: description.passThrough,
+      cacheCoherency: description.coherent, enforceCacheCoherency: false, isolatedMsi: driver.isolatedMsi === true || description.interruptRemapping, deferredFlush: true,
+      dirtyTracking: false, nested: false, maxPasids: 0, blockedDomain: driver.onlyKernelTables === true, identityDomain: description.passThrough,
     };
   }
 
@@ -71,7 +47,7 @@ class KernelOnlyUnit implements IommuUnit {
     return new KernelOnlyTable({
       pageSizes: this.pageSizes(),
       aperture: { start: iova(0n), last: iova((1n << width) - 1n) },
-      splitsLeaves: this.profile.version <= this.driver.splitsLeavesUntil,
+      splitsLeaves: this.driver.armTables !== true || this.profile.version <= ARM_TABLES_SPLIT_UNTIL,
       log: (line) => this.profile.log?.(line),
     });
   }
@@ -79,7 +55,7 @@ class KernelOnlyUnit implements IommuUnit {
   /** PGS-06: one granule of those that the unit has, the CPU's page size (4 KiB) first. */
   private pageSizes(): bigint {
     const described = this.description.pageSizes?.reduce((map, size) => map | size, 0n);
-    const { granules } = this.driver;
+    const granules = this.driver.pages.map((shifts) => shifts.reduce((map, shift) => map | (1n << BigInt(shift)), 0n));
     if (described === undefined) return granules[0]!;
     const granule = granules.find((each) => (each & -each & described) !== 0n);
     return granule === undefined ? described : granule & described;

@@ -34,6 +34,14 @@ export class RiscvRegisters {
     this.gxl = (value & FCTL.gxl) !== 0;
   }
 
+  /** A register written by hand, by its name in the register map. */
+  write(name: string, value: bigint): void {
+    if (name === 'fctl') this.featureControl = lowHalf(value);
+    if (name !== 'ddtp') return;
+    this.writeDirectoryPointer(0n);
+    this.writeDirectoryPointer(value);
+  }
+
   /**
    * A write to ddtp. What is not legal leaves the register as it is (WARL); nobody says what going from one number of levels
    * to another does, so that is not done either.

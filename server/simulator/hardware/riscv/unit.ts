@@ -80,6 +80,11 @@ export class RiscvUnit implements IommuUnit, TableWalker {
 
   // ---------------------------------------------------------------------------------------------- the silicon's side
 
+  writeRegister(name: string, value: bigint): void {
+    this.registers.write(name, value);
+    this.cache = null;
+  }
+
   useIotlb(): void {
     this.cache = new TranslationCache(this.description.id, { largestOrder: LARGEST_INVALIDATION, remembersFaults: false });
   }
