@@ -8,7 +8,7 @@ const FAMILIES: Readonly<Record<string, string>> = {
   GRP: 'group formation', GRD: 'which driver groups how', GRL: 'life time of groups', GR5: 'the 2025 rework of grouping', RSV: 'reserved regions', DOM: 'default domains', TYP: 'group type in sysfs',
   PGS: 'page sizes and apertures', MAP: 'iommu_map', UNM: 'iommu_unmap', CMD: 'command line', OWN: 'DMA ownership', OLD: 'viability up to 5.18', ATT: 'attach', SET: 'setting a group domain', ATD: 'attach by driver', FEA: 'device features and aux domains', IOPF: 'I/O page faults', COH: 'cache coherency', DRT: 'dirty tracking', NST: 'nesting', PAS: 'PASID attach',
   SVA: 'shared virtual addressing', VFG: 'VFIO container, group, device', VFT: 'VFIO type1', MDV: 'mediated devices', CDV: 'VFIO character devices', CMP: 'iommufd as a container', IFD: 'iommufd', IOP: 'io_pagetable',
-  ACC: 'access objects', CNF: "iommufd's own tests", SBS: 'side by side', IOA: 'IOASIDs as merged', IOX: 'IOASID sets as proposed in 2021', HIS: 'where that design went', THR: 'the discussion of 2021', ARG: 'its positions', GEN: 'requests and results', PCIE: 'PCIe routing and ACS', VTD: 'Intel VT-d', AMD: 'AMD-Vi', VI: 'virtio-iommu', LNX: 'what Linux programs',
+  ACC: 'access objects', CNF: "iommufd's own tests", SBS: 'side by side', IOA: 'IOASIDs as merged', IOX: 'IOASID sets as proposed in 2021', HIS: 'where that design went', THR: 'the discussion of 2021', ARG: 'its positions', GEN: 'requests and results', PCIE: 'PCIe routing and ACS', VTD: 'Intel VT-d', AMD: 'AMD-Vi', SM: 'Arm SMMUv3: stream table, context descriptors, walks, events', LA: "Linux's SMMUv3 driver", MA: 'MSIs on Arm', RV: 'the RISC-V IOMMU', VI: 'virtio-iommu', LNX: 'what Linux programs',
 };
 
 /** Rules of the specifications that say nothing a simulation could show, with the reason. */
@@ -27,7 +27,7 @@ const WITHOUT_BEHAVIOUR: Readonly<Record<string, string>> = {
   'CNF-06': 'the size of a buffer in the tests',
 };
 
-const RULE = new RegExp(`\\b(?:${Object.keys(FAMILIES).join('|')})-\\d+[a-z]?\\b`, 'g');
+const RULE = new RegExp(`\\b(?:${Object.keys(FAMILIES).join('|')})-[A-Z]?\\d+[a-z]?\\b`, 'g');
 
 interface Uses { readonly models: Set<string>; readonly tests: Set<string> }
 
@@ -42,7 +42,7 @@ export function ruleTable(root: string): string {
 }
 
 function section(family: string, title: string, modelled: readonly string[], rules: ReadonlyMap<string, Uses>): string[] {
-  const ids = modelled.filter((id) => id.startsWith(`${family}-`)).sort((a, b) => numberOf(a) - numberOf(b) || (a < b ? -1 : 1));
+  const ids = modelled.filter((id) => id.startsWith(`${family}-`)).sort((a, b) => letterOf(a).localeCompare(letterOf(b)) || numberOf(a) - numberOf(b) || (a < b ? -1 : 1));
   if (ids.length === 0) return [];
   return [`## ${family}: ${title}\n`, '| rule | modelled in | tested in |', '|---|---|---|', ...ids.map((id) => `| ${id} | ${links(rules.get(id)!.models)} | ${links(rules.get(id)!.tests)} |`), ''];
 }
@@ -50,6 +50,8 @@ function section(family: string, title: string, modelled: readonly string[], rul
 const withoutBehaviour = (): string =>
   `## Rules that say nothing a simulation could show\n\n| rule | why |\n|---|---|\n${Object.entries(WITHOUT_BEHAVIOUR).map(([id, why]) => `| ${id} | ${why} |`).join('\n')}\n`;
 
+/** Some families have sections of their own: SM-C4. */
+const letterOf = (id: string): string => /-([A-Z]?)/.exec(id)![1]!;
 const numberOf = (id: string): number => Number(/\d+$/.exec(id.replace(/[a-z]$/, ''))?.[0] ?? 0);
 const links = (files: ReadonlySet<string>): string => [...files].sort().map((file) => `[${file.replace(/^(server\/simulator|test)\//, '')}](../${file})`).join(', ');
 

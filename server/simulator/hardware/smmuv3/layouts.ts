@@ -69,27 +69,37 @@ export const CONTEXT_DESCRIPTOR: EntryLayout = {
 const NOT_LAST = flag('type', 1, 'points to a table', 'maps a block');
 const LAST = flag('type', 1, 'maps a page', 'reserved');
 
-const common = (level: number): readonly FieldLayout[] => [
-  flag('valid', 0, 'valid', 'invalid'), level === 3 ? LAST : NOT_LAST, flag('AF', 10, 'accessed', 'not accessed'), pointer('address', 12, 47), flag('DBM', 51, 'writing makes it dirty', 'no dirty state'),
+const head = (level: number): readonly FieldLayout[] => [flag('valid', 0, 'valid', 'invalid'), level === 3 ? LAST : NOT_LAST, pointer('address', 12, 47)];
+
+/** What a table of stage 1 says of everything below it. */
+const TABLE_LIMITS: readonly FieldLayout[] = [
+  { name: 'APTable', bit: 61, width: 2, meaning: { 0: 'no restriction below', 1: 'privileged only below', 2: 'read-only below', 3: 'privileged and read-only below' } },
 ];
 
-/** By level, 0 .. 3. */
-export const STAGE_ONE_DESCRIPTOR: readonly EntryLayout[] = [0, 1, 2, 3].map((level) => ({
-  entry: `L${level} descriptor`, level, stage: 'stage 1',
-  fields: [
-    ...common(level),
-    { name: 'AttrIndx', bit: 2, width: 3 },
-    flag('AP[1]', 6, 'unprivileged requests allowed', 'privileged requests only'),
-    flag('AP[2]', 7, 'read-only', 'writable'),
-    flag('nG', 11, 'of this ASID', 'of every ASID'),
-    flag('PXN', 53, 'no privileged execution', 'privileged execution allowed'),
-    flag('UXN', 54, 'no unprivileged execution', 'unprivileged execution allowed'),
-    ...(level === 3 ? [] : [{ name: 'APTable', bit: 61, width: 2, meaning: { 0: 'no restriction below', 1: 'privileged only below', 2: 'read-only below', 3: 'privileged and read-only below' } }]),
-  ],
-}));
+const LEAF_STATE: readonly FieldLayout[] = [flag('AF', 10, 'accessed', 'not accessed'), flag('DBM', 51, 'writing makes it dirty', 'no dirty state')];
 
-/** By level, 0 .. 3. */
-export const STAGE_TWO_DESCRIPTOR: readonly EntryLayout[] = [0, 1, 2, 3].map((level) => ({
-  entry: `L${level} descriptor`, level, stage: 'stage 2',
-  fields: [...common(level), { name: 'MemAttr', bit: 2, width: 4 }, flag('S2AP[0]', 6, 'readable', 'not readable'), flag('S2AP[1]', 7, 'writable', 'not writable')],
-}));
+const STAGE_ONE_LEAF: readonly FieldLayout[] = [
+  ...LEAF_STATE,
+  { name: 'AttrIndx', bit: 2, width: 3 },
+  flag('AP[1]', 6, 'unprivileged requests allowed', 'privileged requests only'),
+  flag('AP[2]', 7, 'read-only', 'writable'),
+  flag('nG', 11, 'of this ASID', 'of every ASID'),
+  flag('PXN', 53, 'no privileged execution', 'privileged execution allowed'),
+  flag('UXN', 54, 'no unprivileged execution', 'unprivileged execution allowed'),
+];
+
+const STAGE_TWO_LEAF: readonly FieldLayout[] = [
+  ...LEAF_STATE, { name: 'MemAttr', bit: 2, width: 4 }, flag('S2AP[0]', 6, 'readable', 'not readable'), flag('S2AP[1]', 7, 'writable', 'not writable'),
+];
+
+interface DescriptorLayouts {
+  readonly table: EntryLayout;
+  readonly leaf: EntryLayout;
+}
+
+/** A table and a page have other fields; by level, 0 .. 3. */
+const byLevel = (stage: EntryLayout['stage'], table: readonly FieldLayout[], leaf: readonly FieldLayout[]): readonly DescriptorLayouts[] =>
+  [0, 1, 2, 3].map((level) => ({ table: { entry: `L${level} descriptor`, level, stage, fields: [...head(level), ...table] }, leaf: { entry: `L${level} descriptor`, level, stage, fields: [...head(level), ...leaf] } }));
+
+export const STAGE_ONE_DESCRIPTOR = byLevel('stage 1', TABLE_LIMITS, STAGE_ONE_LEAF);
+export const STAGE_TWO_DESCRIPTOR = byLevel('stage 2', [], STAGE_TWO_LEAF);

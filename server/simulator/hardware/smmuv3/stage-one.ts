@@ -90,7 +90,7 @@ export class StageOne {
     if (this.words.read(physical)) return 0;
     this.fetched = physical;
     const { frame, offset } = this.words;
-    sink?.push(new EntryRead(this.unit, STAGE_ONE_DESCRIPTOR[level]!, frame, offset, index, [], 'fault', 'nothing answers at this address', ['SMMU 1.6.3']));
+    sink?.push(new EntryRead(this.unit, STAGE_ONE_DESCRIPTOR[level]!.table, frame, offset, index, [], 'fault', 'nothing answers at this address', ['SMMU 1.6.3']));
     return EVENT.walkAbort;
   }
 
@@ -138,7 +138,7 @@ export class StageOne {
     const { frame, offset } = this.words;
     const verdict = code !== 0 ? 'fault' : kind === LEAF ? 'done' : 'continue';
     const allowed = kind === LEAF && (code === 0 || code === EVENT.permission) ? this.allowed : undefined;
-    sink.push(new EntryRead(this.unit, STAGE_ONE_DESCRIPTOR[level]!, frame, offset, index, this.words.halves(2), verdict, noteOf(code, kind, this.shift), ['SMMU 1.6.3', 'SMMU 1.6.4'], allowed));
+    sink.push(new EntryRead(this.unit, STAGE_ONE_DESCRIPTOR[level]![kind === LEAF ? 'leaf' : 'table'], frame, offset, index, this.words.halves(2), verdict, noteOf(code, kind, this.shift), ['SMMU 1.6.3', 'SMMU 1.6.4'], allowed));
   }
 }
 

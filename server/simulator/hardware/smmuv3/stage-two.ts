@@ -87,7 +87,7 @@ export class StageTwo {
   private unreadable(at: number, level: number, index: number, sink: TraceSink | null): number {
     this.fetched = at;
     const { frame, offset } = this.words;
-    sink?.push(new EntryRead(this.unit, STAGE_TWO_DESCRIPTOR[level]!, frame, offset, index, [], 'fault', 'nothing answers at this address', ['SMMU 1.6.3']));
+    sink?.push(new EntryRead(this.unit, STAGE_TWO_DESCRIPTOR[level]!.table, frame, offset, index, [], 'fault', 'nothing answers at this address', ['SMMU 1.6.3']));
     return EVENT.walkAbort;
   }
 
@@ -95,7 +95,7 @@ export class StageTwo {
     const { frame, offset } = this.words;
     const verdict = code !== 0 ? 'fault' : kind === LEAF ? 'done' : 'continue';
     const allowed = kind === LEAF && (code === 0 || code === EVENT.permission) ? this.allowed : undefined;
-    sink.push(new EntryRead(this.unit, STAGE_TWO_DESCRIPTOR[level]!, frame, offset, index, this.words.halves(2), verdict, noteOf(code, kind, this.shift), ['SMMU 1.6.3', 'SMMU 1.6.4'], allowed));
+    sink.push(new EntryRead(this.unit, STAGE_TWO_DESCRIPTOR[level]![kind === LEAF ? 'leaf' : 'table'], frame, offset, index, this.words.halves(2), verdict, noteOf(code, kind, this.shift), ['SMMU 1.6.3', 'SMMU 1.6.4'], allowed));
   }
 }
 
