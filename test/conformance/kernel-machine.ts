@@ -201,12 +201,21 @@ export class RecordedMachine {
     }
   }
 
-  /** What `ls /dev/vfio` shows. */
   /** Numbers of groups that form when drivers probe depend on which driver was loaded when, and on nothing that a record tells. */
   wantGroupNumbers(): void {
     if (this.numbersDependOnDrivers) throw new NotCovered('group numbers in the order of drivers');
   }
 
+  /** What `ls /dev/vfio/devices` shows. */
+  deviceNodes(): string[] {
+    const registered = this.distribution || !this.kernel.profile.cdev ? [] : this.vfio.registry.registered();
+    if (registered.some(({ kind }) => kind === 'noiommu')) throw new NotCovered('nodes of devices without IOMMU');
+    // The instance was there before its time, and has a number that another one may have got.
+    if (registered.some(({ device }) => device.kind === 'mdev' && !this.created.has(device.name))) throw new NotCovered('nodes beside a mediated device that is still to come');
+    return registered.map(({ number }) => `vfio${number}`).sort();
+  }
+
+  /** What `ls /dev/vfio` shows. */
   nodes(): string[] {
     this.wantGroupNumbers();
     const registered = this.vfio.registry.registered().filter(({ device }) => device.kind !== 'mdev' || this.created.has(device.name));

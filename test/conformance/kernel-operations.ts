@@ -85,8 +85,11 @@ const DRIVERS: Readonly<Record<string, Operation>> = {
     return machine.writeParameter(path, data) ? { outputs: { path } } : machine.drivers.writeFile(path, machine.substituted(data));
   },
   ls: ({ machine, line }) => {
-    if (line.values.get('path') !== '/dev/vfio') throw new NotCovered(`listing ${line.values.get('path')}`);
-    return { outputs: { list: machine.nodes() } };
+    switch (line.values.get('path')) {
+      case '/dev/vfio': return { outputs: { list: machine.nodes() } };
+      case '/dev/vfio/devices': return { outputs: { list: machine.deviceNodes() } };
+      default: throw new NotCovered(`listing ${line.values.get('path')}`);
+    }
   },
 };
 

@@ -243,7 +243,7 @@ export class IommufdSubsystem {
       const why = nodes ? `${device.name} is not bound to a VFIO driver behind an IOMMU` : 'this kernel has no /dev/vfio/devices';
       throw new Refusal('ENOENT', 'CDV-01', why, [device.subject]);
     }
-    wantNode(process, { path: `/dev/vfio/devices/vfio${this.registry.registered().indexOf(registered)}`, mode: '0600', rule: 'CDV-01' }, [device.subject]);
+    wantNode(process, { path: `/dev/vfio/devices/vfio${registered.number}`, mode: '0600', rule: 'CDV-01' }, [device.subject]);
     return process.open(new CdevFile(registered, this.registry, this.kernel.profile.iommufdSince613));
   }
 

@@ -12,6 +12,8 @@ import { MediatingDriver } from './mediating-driver.js';
 
 /** `struct vfio_device`: a device whose driver registered it. */
 export interface VfioDevice {
+  /** Of its node, /dev/vfio/devices/vfioX: the lowest that was free (CDV-01). */
+  readonly number: number;
   readonly device: Device;
   readonly kind: RegistrationKind;
   readonly group: VfioGroup;
@@ -206,9 +208,16 @@ export class VfioRegistry implements DriverListener {
     const kind = this.kindOf(device);
     const group = this.groupFor(device, kind);
     const mediating = device.kind === 'mdev' ? new MediatingDriver(device, device.description.kind !== 'software-no-dma') : null;
-    const registered: VfioDevice = { device, kind, group, openCount: 0, cdevFiles: 0, binding: null, mediating, interrupts: new DeviceInterrupts(device, this.kernel.profile.errorInterrupts), asleep: false, buffers: new Set(), waiting: [], leaving: false };
+    const registered: VfioDevice = { number: this.lowestNumber(), device, kind, group, openCount: 0, cdevFiles: 0, binding: null, mediating, interrupts: new DeviceInterrupts(device, this.kernel.profile.errorInterrupts), asleep: false, buffers: new Set(), waiting: [], leaving: false };
     group.members.add(registered);
     this.byDevice.set(device, registered);
+  }
+
+  private lowestNumber(): number {
+    const taken = new Set([...this.byDevice.values()].map(({ number }) => number));
+    let number = 0;
+    while (taken.has(number)) number++;
+    return number;
   }
 
   private kindOf(device: Device): RegistrationKind {
