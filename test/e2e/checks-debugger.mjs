@@ -29,11 +29,11 @@ async function addCondition(workbench, page, line, condition) {
   await page.locator('.breakpoint-widget .inputContainer .monaco-editor.focused').waitFor({ timeout: SOON });
   await page.keyboard.type(condition);
   await input.locator('.view-line', { hasText: condition }).waitFor({ timeout: SOON });
-  // Enter takes a suggestion first where there is one.
-  for (let tries = 0; tries < 5 && await input.isVisible(); tries++) {
-    await page.keyboard.press('Enter');
-    await page.waitForTimeout(500);
-  }
+  // What may begin a line is proposed here too, and Enter would take it.
+  await page.waitForTimeout(1500);
+  if (await page.locator('.suggest-widget.visible').isVisible()) await page.keyboard.press('Escape');
+  await input.locator('.view-line', { hasText: new RegExp(`^${condition}$`) }).waitFor({ timeout: SOON });
+  await page.keyboard.press('Enter');
   await input.waitFor({ state: 'detached', timeout: SOON });
 }
 
