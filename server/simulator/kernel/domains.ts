@@ -10,27 +10,6 @@ import { maxPasids } from './pasid-numbers.js';
 export const IDENTITY: IdentityDomain = { type: 'identity' };
 export const BLOCKED: BlockedDomain = { type: 'blocked' };
 
-/** Domain IDs of one unit's tables: the lowest free one is taken next (LNX-01). */
-export class DomainIds {
-  private readonly used = new Set<number>();
-  private next: number;
-
-  constructor(private readonly first: number) {
-    this.next = first;
-  }
-
-  take(): number {
-    while (this.used.has(this.next)) this.next++;
-    this.used.add(this.next);
-    return this.next;
-  }
-
-  giveBack(id: number): void {
-    this.used.delete(id);
-    this.next = Math.min(this.next, Math.max(id, this.first));
-  }
-}
-
 /** Leaf entries that one machine may write. A file that maps more than this asks for the absurd: 16 GiB in pages of 4 KiB. */
 const MAX_LEAVES = 1n << 22n;
 

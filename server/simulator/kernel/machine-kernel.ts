@@ -1,5 +1,6 @@
 /** The kernel of one machine after boot: devices in their groups on their default domains, drivers bound. */
 import type { HostDescription, MediatedDeviceDescription, SubjectId } from '../description.js';
+import { DomainIds } from '../hardware/domain-ids.js';
 import { Refusal } from '../errno.js';
 import type { IommuUnit, TableUse, UserTable } from '../hardware/architecture.js';
 import { bootDevices, mediatedDevice, type DeviceFacts } from './devices.js';
@@ -8,7 +9,7 @@ import { attachRules } from './attach-history.js';
 import type { CommandLine } from './command-line.js';
 import { setUpChosenDomain, setUpDefaultDomain } from './default-domain.js';
 import { encryptsMemory, globalChoice, groupType, type DefaultType } from './default-type.js';
-import { BLOCKED, DomainIds, MapBudget, TranslatedDomain } from './domains.js';
+import { BLOCKED, MapBudget, TranslatedDomain } from './domains.js';
 import { DriverCore } from './driver-core.js';
 import { IommuGroup, type Effect, type GroupSurroundings } from './group.js';
 import { writeGroupType, type Writer } from './group-type.js';

@@ -2,14 +2,14 @@
 import type { SubjectId } from '../../description.js';
 import { frameOf } from '../../memory/frame.js';
 import type { TraceSink } from '../../trace/events.js';
-import { EntryRead } from '../entry-read.js';
 import type { RiscvChoices } from './capabilities.js';
 import { CONTROL, type DeviceDirectory } from './device-directory.js';
 import { firstStageLayout } from './layouts.js';
 import { indexIn, LOW_FRAMES, type PagingMode } from './modes.js';
-import { alignmentFlaw, bitsToSet, ENTRY, type EntryRules, FLAW, frameOfPpn, isLeaf, leafShift, memoryTypeOf, missingPermission, noteOf, targetOf } from './page-entry.js';
-import { FRESH_DIRTY_COUNTS, IMPLICIT, IMPLICIT_READ, WALK, type SecondStage, type SecondStageNeed } from './second-stage.js';
-import { CORRUPTION, LOADED, type TableMemory } from './table-memory.js';
+import { alignmentFlaw, bitsToSet, ENTRY, type EntryRules, FLAW, frameOfPpn, isLeaf, missingPermission } from './page-entry.js';
+import { FRESH_DIRTY_COUNTS, IMPLICIT, IMPLICIT_READ, type SecondStage, type SecondStageNeed } from './second-stage.js';
+import { LOADED, type TableMemory } from './table-memory.js';
+import { WALK, WalkedPage } from './walked-page.js';
 
 export interface FirstStageNeed extends SecondStageNeed {
   readonly privileged: boolean;
@@ -18,22 +18,12 @@ export interface FirstStageNeed extends SecondStageNeed {
 }
 
 const WRITTEN = ENTRY.write | ENTRY.dirty;
-const EVERYTHING = ENTRY.read | ENTRY.write | ENTRY.execute;
 /** Frames that 64-bit addresses reach. */
 const ALL_FRAMES = 2 ** 52;
 
-/** Walks; where the last walk ended is in the fields, so that nothing is allocated for a request. */
-export class FirstStage {
-  /** Frame that the address maps to: physical, or what the second stage still has to translate. */
-  frame = 0;
-  /** log2 of the page's bytes. */
-  shift = 0;
-  /** ENTRY.read, write, execute and dirty of the leaf. */
-  leaf = 0;
-  memoryType = 0;
+/** `frame` is a physical one, or what the second stage still has to translate. */
+export class FirstStage extends WalkedPage {
   global = false;
-  /** The last walk did not begin: the address has bits that the mode does not translate. */
-  outOfRange = false;
   /** After a guest page fault: the guest physical address of the entry, and whether it was to be written. */
   faultFrame = 0;
   faultOffset = 0;
@@ -44,8 +34,10 @@ export class FirstStage {
     private readonly rules: EntryRules,
     private readonly secondStage: SecondStage,
     private readonly choices: RiscvChoices,
-    private readonly unit: SubjectId,
-  ) {}
+    unit: SubjectId,
+  ) {
+    super(unit, 'RVI 4.6');
+  }
 
   /** @param mode undefined = Bare @returns one of WALK */
   walk(mode: PagingMode | undefined, root: number, device: DeviceDirectory, address: bigint, need: FirstStageNeed, sink: TraceSink | null): number {
@@ -53,7 +45,7 @@ export class FirstStage {
     this.global = mode === undefined;
     this.outOfRange = mode !== undefined && !isCanonical(mode, frame);
     if (this.outOfRange) return WALK.pageFault;
-    if (mode === undefined) return this.bare(frame);
+    if (mode === undefined) return this.passes(frame, this.choices.bareFirstShift);
     const big = device.has(CONTROL.sbe);
     const nested = device.secondStage !== undefined;
     const below = frame % LOW_FRAMES;
@@ -67,7 +59,7 @@ export class FirstStage {
       }
       const page = nested ? this.secondStage.frame : table;
       const loaded = this.tables.load(page, at, mode.entryBytes, big);
-      if (loaded !== LOADED) return this.unreadable(sink, mode, level, page, at, loaded);
+      if (loaded !== LOADED) return this.unreadable(sink, { layout: firstStageLayout(mode, level, false), frame: page, at, entryBytes: mode.entryBytes }, loaded);
       const low = this.tables.half(0);
       const high = this.tables.half(1);
       const leaf = isLeaf(low);
@@ -75,7 +67,7 @@ export class FirstStage {
       if (leaf && flaw === FLAW.none) flaw = leafFlaw(low, high, mode.frames[level]!, need);
       const missing = leaf && flaw === FLAW.none ? bitsToSet(low, (need.bits & ENTRY.write) !== 0) : 0;
       if (missing !== 0) flaw = this.updateFlaw(missing, device);
-      if (sink !== null) this.trace(sink, mode, level, page, at, [low, high], leaf, flaw, missing);
+      if (sink !== null) this.trace(sink, { layout: firstStageLayout(mode, level, leaf), frame: page, at, entryBytes: mode.entryBytes }, [low, high], leaf, flaw, missing);
       if (flaw === FLAW.tableReadOnly) return this.guestPageFault(table, at, true);
       if (flaw !== FLAW.none) return WALK.pageFault;
       if ((low & ENTRY.global) !== 0) this.global = true;
@@ -86,21 +78,6 @@ export class FirstStage {
       }
       table = frameOfPpn(low, high);
     }
-  }
-
-  private bare(frame: number): number {
-    this.frame = frame;
-    this.shift = this.choices.bareFirstShift;
-    this.leaf = EVERYTHING | ENTRY.dirty;
-    this.memoryType = 0;
-    return WALK.done;
-  }
-
-  private finish(low: number, high: number, frame: number, mode: PagingMode, level: number): void {
-    this.shift = leafShift(high, mode.shifts[level]!);
-    this.frame = targetOf(low, high, frame, this.shift === mode.shifts[level]! ? mode.frames[level]! : 2 ** (this.shift - 12));
-    this.leaf = low & (EVERYTHING | ENTRY.dirty);
-    this.memoryType = memoryTypeOf(high);
   }
 
   /** F6: who may set accessed and dirty bits, and whether the second stage lets the table be written: a write needs W and D there. */
@@ -114,18 +91,6 @@ export class FirstStage {
     this.faultOffset = at;
     this.faultWrites = writes;
     return WALK.guestPageFault;
-  }
-
-  private unreadable(sink: TraceSink | null, mode: PagingMode, level: number, page: number, at: number, loaded: number): number {
-    const note = loaded === CORRUPTION ? 'the data is poisoned' : 'nothing may be read at this address';
-    sink?.push(new EntryRead(this.unit, firstStageLayout(mode, level, false), page, at, at / mode.entryBytes, [], 'fault', note, ['RVI 4.6']));
-    return loaded === CORRUPTION ? WALK.corruption : WALK.accessFault;
-  }
-
-  private trace(sink: TraceSink, mode: PagingMode, level: number, page: number, at: number, halves: readonly number[], leaf: boolean, flaw: number, set: number): void {
-    const verdict = flaw !== FLAW.none ? 'fault' : leaf ? 'done' : 'continue';
-    const allowed = leaf ? (halves[0]! >>> 1) & 3 : undefined;
-    sink.push(new EntryRead(this.unit, firstStageLayout(mode, level, leaf), page, at, at / mode.entryBytes, halves, verdict, noteOf(flaw, leaf, set), ['RVI 4.6'], allowed));
   }
 }
 

@@ -7,7 +7,8 @@ import { CONTROL, frameOf44, POINTER_RESERVED, type DeviceDirectory } from './de
 import { PROCESS_CONTEXT, PROCESS_ENTRY } from './layouts.js';
 import { BARE, type PagingMode, type PagingModes } from './modes.js';
 import { frameOfPpn } from './page-entry.js';
-import { IMPLICIT, IMPLICIT_READ, WALK, type SecondStage } from './second-stage.js';
+import { IMPLICIT, IMPLICIT_READ, type SecondStage } from './second-stage.js';
+import { WALK } from './walked-page.js';
 import { CORRUPTION, LOADED, type TableMemory } from './table-memory.js';
 
 /** PC.ta */

@@ -1,25 +1,22 @@
 /** The second-stage walk: guest physical to physical (RVI 4.7). Also goes below first stage and process directory, as an implicit read. */
 import type { SubjectId } from '../../description.js';
 import type { TraceSink } from '../../trace/events.js';
-import { EntryRead } from '../entry-read.js';
 import type { RiscvChoices } from './capabilities.js';
 import { CONTROL, type DeviceDirectory } from './device-directory.js';
 import { secondStageLayout } from './layouts.js';
-import { indexIn, LOW_FRAMES, type PagingMode } from './modes.js';
-import { alignmentFlaw, bitsToSet, ENTRY, type EntryRules, FLAW, frameOfPpn, isLeaf, leafShift, memoryTypeOf, missingPermission, noteOf, targetOf } from './page-entry.js';
+import { indexIn, LOW_FRAMES } from './modes.js';
+import { alignmentFlaw, bitsToSet, ENTRY, type EntryRules, FLAW, frameOfPpn, isLeaf, missingPermission } from './page-entry.js';
 import type { RiscvRegisters } from './registers.js';
-import { CORRUPTION, LOADED, type TableMemory } from './table-memory.js';
-
-/** How a walk of either stage ends. */
-export const WALK = { done: 0, pageFault: 1, accessFault: 2, corruption: 3, guestPageFault: 4 } as const;
+import { LOADED, type TableMemory } from './table-memory.js';
+import { WALK, WalkedPage } from './walked-page.js';
 
 /** What the unit itself reads on behalf of a request. */
 export const IMPLICIT = { no: 0, processDirectory: 1, pageTable: 2 } as const;
 
 /** Bits of guest physical address where the first stage is a 32-bit one (SXL). */
 const NARROW_GUEST_FRAMES = 2 ** (34 - 12);
+/** Page numbers of physical memory have 44 bits, also where nobody translates. */
 const PHYSICAL_PAGES = 2 ** 44;
-const EVERYTHING = ENTRY.read | ENTRY.write | ENTRY.execute;
 
 /**
  * Whether a dirty bit that a translation request has just set lets its own answer allow writing. The specification reads so; the reference
@@ -36,32 +33,24 @@ export interface SecondStageNeed {
 
 export const IMPLICIT_READ: SecondStageNeed = { bits: ENTRY.read, checked: true };
 
-/** Walks; where the last walk ended is in the fields, so that nothing is allocated for a request. */
-export class SecondStage {
-  /** Physical frame. */
-  frame = 0;
-  /** log2 of the page's bytes. */
-  shift = 0;
-  /** ENTRY.read, write, execute and dirty of the leaf. */
-  leaf = 0;
-  memoryType = 0;
-  /** The last walk did not begin: the guest's address has bits that the mode does not translate. */
-  outOfRange = false;
-
+/** `frame` is a physical one. */
+export class SecondStage extends WalkedPage {
   constructor(
     private readonly tables: TableMemory,
     private readonly rules: EntryRules,
     private readonly registers: RiscvRegisters,
     private readonly choices: RiscvChoices,
-    private readonly unit: SubjectId,
-  ) {}
+    unit: SubjectId,
+  ) {
+    super(unit, 'RVI 4.7');
+  }
 
   /** @param frame of the guest @param implicit of IMPLICIT @returns one of WALK */
   walk(device: DeviceDirectory, frame: number, need: SecondStageNeed, implicit: number, sink: TraceSink | null): number {
     const mode = device.secondStage;
     this.outOfRange = mode !== undefined && (frame >= mode.reach || (device.has(CONTROL.sxl) && frame >= NARROW_GUEST_FRAMES));
     if (this.outOfRange) return WALK.pageFault;
-    if (mode === undefined) return this.bare(frame);
+    if (mode === undefined) return this.passes(frame % PHYSICAL_PAGES, this.choices.bareSecondShift);
     const big = this.registers.bigEndian;
     const below = frame % LOW_FRAMES;
     const above = Math.floor(frame / LOW_FRAMES);
@@ -71,7 +60,7 @@ export class SecondStage {
       // The root is four pages.
       const page = table + (at >>> 12);
       const loaded = this.tables.load(page, at & 0xfff, mode.entryBytes, big);
-      if (loaded !== LOADED) return this.unreadable(sink, mode, level, page, at, loaded);
+      if (loaded !== LOADED) return this.unreadable(sink, { layout: secondStageLayout(mode, level, false), frame: page, at, entryBytes: mode.entryBytes }, loaded);
       const low = this.tables.half(0);
       const high = this.tables.half(1);
       let flaw = this.rules.flawOf(low, high, level);
@@ -79,7 +68,7 @@ export class SecondStage {
       if (leaf && flaw === FLAW.none) flaw = this.leafFlaw(low, high, mode.frames[level]!, need);
       const missing = leaf && flaw === FLAW.none ? this.toSet(low, need, implicit, device) : 0;
       if (missing !== 0 && !device.has(CONTROL.gade)) flaw = (missing & ENTRY.accessed) !== 0 ? FLAW.notAccessed : FLAW.notDirty;
-      if (sink !== null) this.trace(sink, mode, level, page, at, [low, high], leaf, flaw, missing);
+      if (sink !== null) this.trace(sink, { layout: secondStageLayout(mode, level, leaf), frame: page, at, entryBytes: mode.entryBytes }, [low, high], leaf, flaw, missing);
       if (flaw !== FLAW.none) return WALK.pageFault;
       if (leaf) {
         if (missing !== 0) this.tables.setBits(page, at & 0xfff, mode.entryBytes, big, missing);
@@ -88,22 +77,6 @@ export class SecondStage {
       }
       table = frameOfPpn(low, high);
     }
-  }
-
-  /** Page numbers of physical memory have 44 bits, also where nobody translates. */
-  private bare(frame: number): number {
-    this.frame = frame % PHYSICAL_PAGES;
-    this.shift = this.choices.bareSecondShift;
-    this.leaf = EVERYTHING | ENTRY.dirty;
-    this.memoryType = 0;
-    return WALK.done;
-  }
-
-  private finish(low: number, high: number, frame: number, mode: PagingMode, level: number): void {
-    this.shift = leafShift(high, mode.shifts[level]!);
-    this.frame = targetOf(low, high, frame, this.shift === mode.shifts[level]! ? mode.frames[level]! : 2 ** (this.shift - 12));
-    this.leaf = low & (EVERYTHING | ENTRY.dirty);
-    this.memoryType = memoryTypeOf(high);
   }
 
   private leafFlaw(low: number, high: number, frames: number, need: SecondStageNeed): number {
@@ -119,17 +92,5 @@ export class SecondStage {
   private toSet(low: number, need: SecondStageNeed, implicit: number, device: DeviceDirectory): number {
     const willWrite = implicit === IMPLICIT.pageTable && (device.has(CONTROL.sade) || (low & ENTRY.accessed) === 0);
     return bitsToSet(low, (need.bits & ENTRY.write) !== 0 || willWrite);
-  }
-
-  private unreadable(sink: TraceSink | null, mode: PagingMode, level: number, page: number, at: number, loaded: number): number {
-    const note = loaded === CORRUPTION ? 'the data is poisoned' : 'nothing may be read at this address';
-    sink?.push(new EntryRead(this.unit, secondStageLayout(mode, level, false), page, at & 0xfff, at / mode.entryBytes, [], 'fault', note, ['RVI 4.7']));
-    return loaded === CORRUPTION ? WALK.corruption : WALK.accessFault;
-  }
-
-  private trace(sink: TraceSink, mode: PagingMode, level: number, page: number, at: number, halves: readonly number[], leaf: boolean, flaw: number, set: number): void {
-    const verdict = flaw !== FLAW.none ? 'fault' : leaf ? 'done' : 'continue';
-    const allowed = leaf ? (halves[0]! >>> 1) & 3 : undefined;
-    sink.push(new EntryRead(this.unit, secondStageLayout(mode, level, leaf), page, at & 0xfff, at / mode.entryBytes, halves, verdict, noteOf(flaw, leaf, set), ['RVI 4.7'], allowed));
   }
 }

@@ -13,7 +13,8 @@ import { PagingModes, type PagingMode } from './modes.js';
 import { ENTRY, EntryRules } from './page-entry.js';
 import { GUEST_PAGE_FAULT, PROCESS, PROCESS_BITS, ProcessDirectory } from './process-directory.js';
 import type { RiscvRegisters } from './registers.js';
-import { IMPLICIT, SecondStage, WALK } from './second-stage.js';
+import { IMPLICIT, SecondStage } from './second-stage.js';
+import { WALK } from './walked-page.js';
 import { TableMemory } from './table-memory.js';
 
 const ALL = ENTRY.read | ENTRY.write | ENTRY.execute;

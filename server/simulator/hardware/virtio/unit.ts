@@ -7,11 +7,11 @@ import { iova, type AddressRange, type Iova, type PhysicalAddress } from '../../
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import type { TraceSink } from '../../trace/events.js';
 import type { DeviceEntry, DriverProfile, IommuArchitecture, IommuUnit, PageTable, UnitAnswer, UnitCapabilities, UnitFault, UnitRequest } from '../architecture.js';
+import { DomainIds } from '../domain-ids.js';
 import { VirtioIommuDevice, type Access, type ReservedMemory } from './device.js';
 import { VirtioDomain, type DomainSurroundings } from './domain.js';
 import { virtioDriver, type VirtioDriver } from './driver.js';
 import { faultLine, virtioFault } from './faults.js';
-import { DomainNumbers } from './numbers.js';
 import { ATTACH_FLAG, MAP_FLAG } from './protocol.js';
 import { RequestQueue } from './queue.js';
 import { accessEvent, waitingEvent } from './trace.js';
@@ -33,7 +33,7 @@ export class VirtioUnit implements IommuUnit {
 
   private readonly driver: VirtioDriver;
   private readonly queue: RequestQueue;
-  private readonly numbers: DomainNumbers;
+  private readonly numbers: DomainIds;
   private readonly forDomains: DomainSurroundings;
   /** In the kernel's log: what is on the virtio bus is numbered as it comes, and an IOMMU has to come before what is behind it. */
   private readonly kernelName: string;
@@ -53,7 +53,7 @@ export class VirtioUnit implements IommuUnit {
     const aperture: AddressRange<Iova> = { start: iova(0n), last: iova((1n << BigInt(description.addressWidth ?? DEFAULT_WIDTH)) - 1n) };
     this.device = new VirtioIommuDevice({ pageSizeMask: pageSizes, inputRange: aperture, checksRanges: true, exists: () => true, regionsOf: (endpoint) => this.regionsOf(endpoint) });
     this.queue = new RequestQueue(this.device);
-    this.numbers = new DomainNumbers(0);
+    this.numbers = new DomainIds(0);
     this.forDomains = {
       queue: this.queue, readsStatus: !this.driver.queuesMaps, pageSizes, aperture,
       takeId: () => this.numbers.take(), giveBack: (id) => this.numbers.giveBack(id),

@@ -1,10 +1,10 @@
-/** Numbers of domains at one device: the lowest free one is taken next, as the driver's ID allocator does. */
-export class DomainNumbers {
+/** Numbers of domains at one unit: the lowest free one is taken next (LNX-01). */
+export class DomainIds {
   private readonly used = new Set<number>();
   private next: number;
 
-  /** @param first of the device's `domain_range` */
-  constructor(first: number) {
+  /** @param first that may be given */
+  constructor(private readonly first: number) {
     this.next = first;
   }
 
@@ -16,6 +16,6 @@ export class DomainNumbers {
 
   giveBack(id: number): void {
     this.used.delete(id);
-    this.next = Math.min(this.next, id);
+    this.next = Math.min(this.next, Math.max(id, this.first));
   }
 }
