@@ -1,6 +1,6 @@
 /** What several checks ask of a description and its report. */
 import type { FunctionDescription, HostDescription, KernelDescription, MachineDescription, OwnerDescription, PciAddress, SubjectId } from '../simulator/description.js';
-import type { GroupReport, Report, RunReport, StepReport } from '../simulator/report.js';
+import type { DmaReport, GroupReport, Report, RunReport, StepReport } from '../simulator/report.js';
 import { detachesDevices } from '../simulator/scenario/programs/libvirt.js';
 
 const twoDigits = (value: number): string => value.toString(16).padStart(2, '0');
@@ -104,6 +104,12 @@ export const refusal = (step: StepReport): string => `${step.call} fails with ${
 
 /** The kernel's own line about it, as a sentence part; empty when it logs nothing. */
 export const kernelSays = (step: StepReport): string => (step.messages.length === 0 ? '' : ` The kernel logs: "${step.messages.at(-1)}".`);
+
+/** The same of a fault. SMMUv3's driver spreads one event over several lines, of which most are numbers: the one that names it is quoted. */
+export function faultSays({ fault }: DmaReport): string {
+  const line = fault?.messages.findLast((each) => /: event[ :]/.test(each)) ?? fault?.messages.at(-1);
+  return line === undefined ? '' : ` The kernel logs: "${line}".`;
+}
 
 /** The kernel as a statement. */
 export function kernelStatement(kernel: KernelDescription): string {

@@ -84,6 +84,7 @@ const CASES: readonly [code: string, message: RegExp, text: string][] = [
   ['language/not-open-yet', /introduced only later, in line \d+/, inScenario('iommu-info c open-container c')],
   ['language/other-host', /a device of host `h2`, not of `desk`/, `${DESK}host h2 { function other at 01:00.0 } vm v on desk { assign other }`],
   ['language/unknown-word', /`vtd` has no register `DDTP` that decides over requests/, inHost('iommu u : vtd { register DDTP = 1 }')],
+  ['language/unknown-word', /`vtd` has no register `RTADR` .*Did you mean `RTADDR`\?/, inHost('iommu u : vtd { register RTADR = 1 }')],
   ['language/unknown-word', /No registers of `pamu` can be written by hand/, inHost('iommu u : pamu { register GCMD = 1 }')],
   ['language/too-large', /`GCMD` has 32 bits/, inHost('iommu u : vtd { register gcmd = 0x1_0000_0000 }')],
   ['language/property-value', /stand at multiples of 8/, inHost('words 0x1004 = 1')],

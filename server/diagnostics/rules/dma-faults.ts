@@ -1,3 +1,4 @@
+import { faultSays } from '../facts.js';
 import { onRootPort, sampleHost } from '../sample.js';
 import type { DiagnosticRule, Found } from '../rule.js';
 
@@ -18,10 +19,9 @@ export const dmaFaults: DiagnosticRule = {
     for (const run of report.runs) {
       for (const action of run.actions) {
         if (action.kind !== 'dma' || action.expectation !== undefined || (action.outcome !== 'fault' && action.outcome !== 'blocked')) continue;
-        const line = action.fault?.messages.at(-1);
         yield {
           subject: action.id,
-          message: `${action.trace.findLast((event) => event.verdict === 'fault' || event.verdict === 'blocked')?.text ?? 'The request is refused'}.${line === undefined ? '' : ` The kernel logs: "${line}".`}`,
+          message: `${action.trace.findLast((event) => event.verdict === 'fault' || event.verdict === 'blocked')?.text ?? 'The request is refused'}.${faultSays(action)}`,
           related: [],
           fixes: [{ title: 'Expect the fault', preferred: false, edits: [{ kind: 'replace', subject: action.id, text: `${action.text} expect ${action.outcome === 'fault' ? 'fault' : 'blocked'}` }] }],
         };

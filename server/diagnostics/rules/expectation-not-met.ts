@@ -1,11 +1,10 @@
+import { faultSays } from '../facts.js';
 import { onRootPort, sampleHost } from '../sample.js';
 import type { DiagnosticRule, Found } from '../rule.js';
-import type { ActionReport, DmaReport } from '../../simulator/report.js';
+import type { ActionReport } from '../../simulator/report.js';
 import { faultCodeText } from '../../simulator/trace/events.js';
 
 const EXPECTATION = /\s+expect\s+.*$/s;
-
-const faultLine = (dma: DmaReport): string => (dma.fault === undefined || dma.fault.messages.length === 0 ? '' : ` The kernel logs: "${dma.fault.messages.at(-1)}".`);
 
 /** The expectation that would be met, in the language's words; null where nobody knows what really happens. */
 function observed(action: Exclude<ActionReport, { kind: 'never' }>): string | null {
@@ -41,7 +40,7 @@ export const expectationNotMet: DiagnosticRule = {
         const real = observed(action);
         yield {
           subject: action.id,
-          message: `Expected ${expected}, but ${actual}.${action.kind === 'dma' ? faultLine(action) : ''}`,
+          message: `Expected ${expected}, but ${actual}.${action.kind === 'dma' ? faultSays(action) : ''}`,
           related: [],
           fixes: real === null ? [] : [{ title: `Expect ${real}`, preferred: false, edits: [{ kind: 'replace', subject: action.id, text: `${action.text.replace(EXPECTATION, '')} expect ${real}` }] }],
         };
